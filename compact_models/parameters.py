@@ -1,0 +1,331 @@
+"""Device parameters: values that know their unit, source and spread.
+
+One TOML file per published device. Every number says where it comes from and
+whether it is published, computed, calibrated, taken from literature on other
+devices, or assumed; ``tests`` refuse a file in which one does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import ParameterError, best_matches
+
+FOLDER = Path(__file__).parent / "parameters"
+
+SpreadKind = Literal["dtod", "ctoc"]
+
+
+class Provenance(StrEnum):
+    """How far a number can be trusted."""
+
+    PUBLISHED = "published"
+    COMPUTED = "computed"
+    CALIBRATED = "calibrated"
+    LITERATURE = "literature"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Statistical spread of a parameter.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation; in units of the value when `relative`, of ln(value)
+        when the distribution is lognormal.
+    relative : bool
+        Whether `sigma` is a fraction of the value.
+    distribution : {"normal", "lognormal"}
+    source : str
+    """
+
+    sigma: float
+    relative: bool = True
+    distribution: Literal["normal", "lognormal"] = "normal"
+    source: str = ""
+
+    def draw(
+        self, value: float, rng: np.random.Generator, shape: tuple[int, ...]
+    ) -> NDArray[np.float64]:
+        """Draw samples around `value`, in the unit of `value`."""
+        z = rng.standard_normal(shape)
+        if self.distribution == "lognormal":
+            return np.asarray(value * np.exp(self.sigma * z))
+        return np.asarray(value + z * self.sigma * (abs(value) if self.relative else 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One number of a device.
+
+    Parameters
+    ----------
+    name, unit, description : str
+    value : float
+        In SI.
+    source : str
+        Paper, table, or the reason for the choice.
+    provenance : Provenance
+    calibrated_to : str
+        What a calibrated value was fitted to; required when it is calibrated.
+    dtod, ctoc : Spread, optional
+        Device-to-device and cycle-to-cycle spread.
+    minimum, maximum : float
+        Limits the equations are valid in.
+    """
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    provenance: Provenance
+    description: str = ""
+    calibrated_to: str = ""
+    dtod: Spread | None = None
+    ctoc: Spread | None = None
+    minimum: float = -np.inf
+    maximum: float = np.inf
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.value) or not self.minimum <= self.value <= self.maximum:
+            raise ParameterError(
+                thing=f"parameter '{self.name}' [{self.unit}] is out of range",
+                value=self.value,
+                limit=f"{self.minimum:g} to {self.maximum:g}",
+                next_step="Correct the value or the parameter file",
+            )
+        if not self.source:
+            raise ParameterError(
+                thing=f"parameter '{self.name}' has no source",
+                next_step="Name the paper, or the reason for an assumed value",
+            )
+        if self.provenance is Provenance.CALIBRATED and not self.calibrated_to:
+            raise ParameterError(
+                thing=f"calibrated parameter '{self.name}' does not say what it was fitted to",
+                next_step="Add calibrated_to = '...'",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParameterSet(Mapping[str, float]):
+    """The numbers of one device; behaves as a mapping from name to value.
+
+    Parameters
+    ----------
+    name : str
+        Of the device or the file.
+    model : str
+        The compact model the set belongs to.
+    parameters : mapping of str to Parameter
+    citation : str
+        What to cite when the set is used.
+    """
+
+    name: str
+    model: str
+    parameters: Mapping[str, Parameter]
+    citation: str = ""
+
+    def __getitem__(self, name: str) -> float:
+        return self.parameter(name).value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the Parameter called `name`.
+
+        Raises
+        ------
+        ParameterError
+            If there is none; the text holds the best matches.
+        """
+        try:
+            return self.parameters[name]
+        except KeyError:
+            raise ParameterError(
+                thing=f"no parameter of that name in '{self.name}'",
+                value=name,
+                next_step=best_matches(name, self.parameters),
+            ) from None
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> ParameterSet:
+        """Read a parameter file, by name of a shipped one or by path.
+
+        Raises
+        ------
+        ParameterError
+            If it is not there, not TOML, or a number lacks unit or source.
+        """
+        path = Path(name_or_path)
+        if path.suffix != ".toml":
+            path = FOLDER / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise ParameterError(
+                thing="no parameter file of that name",
+                value=str(name_or_path),
+                next_step=best_matches(str(name_or_path), available()) + ", or give a .toml path",
+            )
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ParameterError(
+                thing=f"parameter file {path} is not valid TOML: {error}",
+                next_step="Correct the file at that place",
+            ) from error
+        return _from_table(table, path)
+
+    def replace(self, **values: float) -> ParameterSet:
+        """Return a copy with some values changed (marked as set by the user)."""
+        changed = dict(self.parameters)
+        for name, value in values.items():
+            old = self.parameter(name)
+            if value != old.value:
+                changed[name] = replace(
+                    old,
+                    value=float(value),
+                    source=f"set by the user (was {old.value:g}: {old.source})",
+                    provenance=Provenance.ASSUMED,
+                    calibrated_to="",
+                )
+        return replace(self, parameters=changed)
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        shape: tuple[int, ...] = (),
+        kind: SpreadKind = "dtod",
+    ) -> dict[str, NDArray[np.float64]]:
+        """Draw every parameter that has a spread of that kind.
+
+        Returns
+        -------
+        dict of str to ndarray, shape `shape`
+            Values clipped to the limits of the parameter.
+        """
+        drawn: dict[str, NDArray[np.float64]] = {}
+        for name, parameter in self.parameters.items():
+            spread: Spread | None = getattr(parameter, kind)
+            if spread is not None and spread.sigma > 0:
+                values = spread.draw(parameter.value, rng, shape)
+                drawn[name] = np.clip(values, parameter.minimum, parameter.maximum)
+        return drawn
+
+    def diff(self, other: ParameterSet) -> dict[str, tuple[float | None, float | None]]:
+        """Return the names whose values differ, with both values (None: not there)."""
+        names = sorted({*self, *other})
+        pairs = {
+            n: (
+                self[n] if n in self.parameters else None,
+                other[n] if n in other.parameters else None,
+            )
+            for n in names
+        }
+        return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of every value and spread, 12 hexadecimal digits."""
+        text = "\n".join(
+            f"{n} {p.value!r} {p.dtod!r} {p.ctoc!r}" for n, p in sorted(self.parameters.items())
+        )
+        return hashlib.sha256(f"{self.model}\n{text}".encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def available() -> tuple[str, ...]:
+    """Names of the parameter files that come with the package."""
+    return tuple(sorted(p.stem for p in FOLDER.glob("*.toml")))
+
+
+_KEYS = {
+    "value", "unit", "source", "provenance", "description", "calibrated_to",
+    "dtod", "ctoc", "minimum", "maximum",
+}  # fmt: skip
+
+
+def _from_table(table: dict[str, Any], path: Path) -> ParameterSet:
+    head = table.get("device", {})
+    entries = table.get("parameters", {})
+    unknown = set(table) - {"device", "parameters"}
+    missing = {"name", "model"} - set(head)
+    if unknown or missing or not entries:
+        raise ParameterError(
+            thing=f"parameter file {path} lacks its sections",
+            value=sorted(unknown or missing or {"parameters"}),
+            limit="[device] with name, model, citation; [parameters.NAME] for each number",
+        )
+    return ParameterSet(
+        name=head["name"],
+        model=head["model"],
+        citation=head.get("citation", ""),
+        parameters={name: _parameter(name, entry, path) for name, entry in entries.items()},
+    )
+
+
+def _parameter(name: str, entry: dict[str, Any], path: Path) -> Parameter:
+    for key in entry:
+        if key not in _KEYS:
+            raise ParameterError(
+                thing=f"{path}: parameter '{name}' has an unknown key",
+                value=key,
+                next_step=best_matches(key, _KEYS),
+            )
+    for key in ("value", "unit", "source", "provenance"):
+        if key not in entry:
+            raise ParameterError(
+                thing=f"{path}: parameter '{name}' has no {key}",
+                next_step=f"Add {key} = ...",
+            )
+    fields = dict(entry)
+    check_unit(name, fields["unit"])
+    try:
+        fields["provenance"] = Provenance(fields["provenance"])
+    except ValueError:
+        raise ParameterError(
+            thing=f"{path}: parameter '{name}' has an unknown provenance",
+            value=fields["provenance"],
+            limit=", ".join(Provenance),
+        ) from None
+    for kind in ("dtod", "ctoc"):
+        if kind in fields:
+            fields[kind] = Spread(**fields[kind])
+    return Parameter(name=name, **{**fields, "value": float(fields["value"])})
+
+
+@lru_cache(maxsize=256)
+def check_unit(name: str, unit: str) -> None:
+    """Refuse a unit that pint cannot read."""
+    import pint
+
+    try:
+        _registry().Unit(unit)
+    except (pint.UndefinedUnitError, pint.errors.DefinitionSyntaxError, ValueError) as error:
+        raise ParameterError(
+            thing=f"parameter '{name}' has a unit that cannot be read",
+            value=unit,
+            limit="SI units as pint writes them, such as 'm', '1/m**3', 'K/W', 'dimensionless'",
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    import pint
+
+    return pint.UnitRegistry()
