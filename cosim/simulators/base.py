@@ -1,0 +1,146 @@
+"""What every simulator is: a :class:`Testbench` in, a checked :class:`Result` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import ConfigError, IncompleteResult, best_matches
+
+if TYPE_CHECKING:
+    from netlists.testbench import Testbench
+
+SIMULATORS = ("native", "ngspice")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunProvenance:
+    """Where a result came from.
+
+    Parameters
+    ----------
+    simulator, version : str
+        Program name and version, e.g. ``"ngspice"``, ``"39"``.
+    netlist_sha256 : str
+        Hash of the complete netlist text that describes the run.
+    wall_time : float
+        Seconds the simulator took.
+    warnings : tuple of str
+        What the simulator or the checks had to say about a run that still counts.
+    """
+
+    simulator: str
+    version: str = ""
+    netlist_sha256: str = ""
+    wall_time: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """One checked run.
+
+    Parameters
+    ----------
+    axis : ndarray, shape (points,)
+        Time [s] of a transient, sweep value [V] of a DC sweep, ``[0.0]`` for an operating point.
+    data : mapping of str to ndarray
+        Probe name -> values: shape (points,) for ``"i(bl0)"`` and ``"v(bl_3_4)"``, (points, row,
+        column) for ``"cell_current"``, ``"cell_voltage"`` and ``"state:<name>"``.
+    status : str
+        ``"ok"``; a run that cannot be trusted raises instead.
+    provenance : RunProvenance
+    """
+
+    axis: NDArray[np.float64]
+    data: Mapping[str, NDArray[np.float64]]
+    status: str = "ok"
+    provenance: RunProvenance = field(default_factory=lambda: RunProvenance(simulator=""))
+
+    def __getitem__(self, probe: str) -> NDArray[np.float64]:
+        try:
+            return self.data[probe]
+        except KeyError as error:
+            raise IncompleteResult(
+                thing="the result holds no such probe",
+                value=probe,
+                limit=", ".join(sorted(self.data)),
+                next_step=best_matches(probe, self.data),
+            ) from error
+
+    def at(self, probe: str, where: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of a probe at given axis positions, by linear interpolation.
+
+        Parameters
+        ----------
+        probe : str
+        where : float or ndarray, shape (n,)
+            In the unit of the axis.
+
+        Returns
+        -------
+        ndarray, shape (n, ...) or (...)
+        """
+        values = self[probe]
+        wanted = np.atleast_1d(np.asarray(where, dtype=float))
+        if self.axis.size == 1:
+            picked = np.repeat(values, wanted.size, axis=0)
+        else:
+            right = np.clip(np.searchsorted(self.axis, wanted), 1, self.axis.size - 1)
+            left = right - 1
+            span = self.axis[right] - self.axis[left]
+            share = np.where(span > 0, (wanted - self.axis[left]) / np.where(span > 0, span, 1), 1)
+            share = np.clip(share, 0.0, 1.0).reshape((-1,) + (1,) * (values.ndim - 1))
+            picked = values[left] * (1 - share) + values[right] * share
+        return picked[0] if np.ndim(where) == 0 else picked
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """Anything which runs testbenches: ``name``, ``version`` and ``run``."""
+
+    @property
+    def name(self) -> str:
+        """Short name, as given to :func:`get_simulator`."""
+        ...
+
+    def run(self, testbench: Testbench) -> Result:
+        """Run one testbench; raises a :class:`cosim.errors.SimulatorError` or returns a result."""
+        ...
+
+
+def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Simulator:
+    """Simulator by name, or the given one unchanged.
+
+    Parameters
+    ----------
+    simulator : {"ngspice", "native"} or Simulator
+    **options
+        Passed to the simulator's constructor.
+
+    Raises
+    ------
+    ConfigError
+        The name is unknown.
+    """
+    if not isinstance(simulator, str):
+        return simulator
+    if simulator == "ngspice":
+        from cosim.simulators.ngspice import NgspiceSimulator
+
+        return NgspiceSimulator(**options)
+    if simulator == "native":
+        from importlib import import_module
+
+        made: Simulator = import_module("cosim.simulators.native").NativeSimulator(**options)
+        return made
+    raise ConfigError(
+        thing="unknown simulator",
+        value=simulator,
+        limit=", ".join(SIMULATORS),
+        next_step=best_matches(simulator, SIMULATORS),
+    )
