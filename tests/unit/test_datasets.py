@@ -1,0 +1,130 @@
+"""Data sets: reading, checking and refusing."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.errors import DataError
+from cosim.network import datasets
+
+
+def idx(shape, data):
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + bytes(data)
+
+
+def test_idx_reads_shape_and_bytes():
+    array = datasets.read_idx(idx((2, 3), range(6)))
+    np.testing.assert_array_equal(array, [[0, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"\x00\x00\x08", b"\x00\x00\x0d\x01", idx((2, 3), range(5)), idx((2,), range(3))],
+)
+def test_idx_refuses_what_it_cannot_trust(raw):
+    with pytest.raises(DataError):
+        datasets.read_idx(raw)
+
+
+def test_missing_folder_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("COSIM_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "_cache", lambda: tmp_path / "cache")
+    with pytest.raises(DataError, match=r"train-images.*COSIM_DATA.*download"):
+        datasets.mnist()
+    with pytest.raises(DataError, match="war_and_peace"):
+        datasets.war_and_peace(tmp_path)
+
+
+def test_changed_file_is_refused(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    path = tmp_path / "mnist" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx((1, 28, 28), bytes(784))))
+    with pytest.raises(DataError, match="SHA-256"):
+        datasets.mnist(tmp_path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match="damaged"):
+        datasets.mnist(tmp_path)
+
+
+def test_download_is_checked_and_kept_once(tmp_path, monkeypatch):
+    """A file:// mirror stands for the network: wrong bytes never reach the cache."""
+    mirror, cache = tmp_path / "mirror", tmp_path / "cache"
+    mirror.mkdir()
+    content = idx((2,), [3, 4])
+    monkeypatch.delenv("COSIM_DATA", raising=False)
+    monkeypatch.setattr(datasets, "_cache", lambda: cache)
+    digest = datasets.hashlib.sha256(content).hexdigest()
+    (mirror / "labels.gz").write_bytes(gzip.compress(b"something else"))
+    arguments = ("labels", digest, "mnist", None, True, mirror.as_uri() + "/")
+    with pytest.raises(DataError, match="SHA-256"):
+        datasets._fetch(*arguments)
+    assert not cache.exists()
+    (mirror / "labels.gz").write_bytes(gzip.compress(content))
+    assert datasets._fetch(*arguments)[0] == content
+    (mirror / "labels.gz").unlink()
+    assert datasets._fetch(*arguments)[0] == content
+    with pytest.raises(DataError, match="download of"):
+        datasets._fetch("other", digest, "mnist", None, True, mirror.as_uri() + "/")
+
+
+def test_text_is_normalised_before_the_hash():
+    raw = b"\xef\xbb\xbfa b\r\nc\r\n"
+    digest = datasets.hashlib.sha256(b"a b\nc").hexdigest()
+    assert datasets._checked(raw, "x.txt", digest, "here") == b"a b\nc"
+
+
+def test_digits_need_no_file():
+    data = datasets.digits(seed=3)
+    assert data.train_images.shape[1:] == (8, 8)
+    assert len(data.train_images) + len(data.test_images) == 1797
+    assert data.classes == 10
+    assert data.train_images.max() == 255
+    np.testing.assert_array_equal(data.test_images, datasets.digits(seed=3).test_images)
+    with pytest.raises(DataError):
+        datasets.digits(test_fraction=1.0)
+
+
+def test_shrink_is_the_mean_of_blocks():
+    image = np.zeros((1, 28, 28), dtype=np.uint8)
+    image[0, 2:4, 2:4] = 255  # the first block of the central 24 x 24
+    small = datasets.shrink(image, 12)
+    assert small.shape == (1, 12, 12)
+    assert small[0, 0, 0] == 1.0
+    assert small.sum() == 1.0
+    with pytest.raises(DataError):
+        datasets.shrink(image, 29)
+    with pytest.raises(DataError):
+        datasets.shrink(image, 0)
+
+
+def test_text_split_covers_the_text():
+    text = datasets.Text(
+        name="t", tokens=np.arange(100), vocabulary=("a",), source="made in the test"
+    )
+    parts = text.split()
+    assert [len(p) for p in parts] == [80, 10, 10]
+    np.testing.assert_array_equal(np.concatenate(parts), text.tokens)
+    with pytest.raises(DataError):
+        text.split(train=0.9, validation=0.2)
+
+
+@pytest.mark.data
+def test_the_real_sets(request):
+    import os
+
+    if not os.environ.get("COSIM_DATA"):
+        pytest.skip("set COSIM_DATA to the folder that holds mnist/ and text/")
+    data = datasets.mnist()
+    assert data.train_images.shape == (60000, 28, 28)
+    assert data.test_images.shape == (10000, 28, 28)
+    assert np.bincount(data.test_labels).tolist() == [
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+    folder = Path(os.environ["COSIM_DATA"])
+    text = datasets.war_and_peace(folder)
+    assert len(text.tokens) == 3196211
+    assert len(text.vocabulary) == 82
+    assert "".join(text.vocabulary[i] for i in text.tokens[:12]) == '"Well, Princ'
