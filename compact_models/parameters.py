@@ -206,6 +206,28 @@ class ParameterSet(Mapping[str, float]):
                 )
         return replace(self, parameters=changed)
 
+    def conformed_to(self, reference: ParameterSet) -> ParameterSet:
+        """Return the set with the names and units of `reference`.
+
+        Units of the same dimension are converted; parameters that only the
+        reference has are taken over from it.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown to the reference, or a unit has another dimension.
+        """
+        merged = dict(reference.parameters)
+        for name, parameter in self.parameters.items():
+            wanted = reference.parameter(name).unit
+            factor = conversion_factor(name, parameter.unit, wanted)
+            merged[name] = (
+                parameter
+                if factor == 1.0
+                else replace(parameter, value=parameter.value * factor, unit=wanted)
+            )
+        return replace(self, parameters=merged)
+
     def sample(
         self,
         rng: np.random.Generator,
@@ -322,6 +344,24 @@ def check_unit(name: str, unit: str) -> None:
             value=unit,
             limit="SI units as pint writes them, such as 'm', '1/m**3', 'K/W', 'dimensionless'",
         ) from error
+
+
+@lru_cache(maxsize=256)
+def conversion_factor(name: str, unit: str, wanted: str) -> float:
+    """Return the factor from `unit` to `wanted`; refuse another dimension."""
+    if unit == wanted:
+        return 1.0
+    check_unit(name, unit)
+    registry = _registry()
+    source, target = registry.Unit(unit), registry.Unit(wanted)
+    if source.dimensionality != target.dimensionality:
+        raise ParameterError(
+            thing=f"parameter '{name}' is in a unit of another dimension",
+            value=unit,
+            limit=wanted,
+            next_step="Correct the unit in the parameter file",
+        )
+    return float(registry.Quantity(1.0, source).to(target).magnitude)
 
 
 @lru_cache(maxsize=1)
