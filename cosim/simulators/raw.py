@@ -185,4 +185,4 @@ def write_raw(path: str | Path, plots: Iterable[Plot]) -> None:
                 for number, (name, kind) in enumerate(zip(plot.names, plot.kinds, strict=True))
             ]
             stream.write(("\n".join(lines) + "\n").encode() + _MARK)
-            stream.write(np.ascontiguousarray(plot.values, "<c16" if is_complex else "<f8"))
+            stream.write(plot.values.astype("<c16" if is_complex else "<f8").tobytes())

@@ -1,0 +1,1 @@
+"""The array rung: a native solver for whole crossbars."""

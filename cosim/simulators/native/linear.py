@@ -1,0 +1,204 @@
+"""Linear crossbar with wires: voltages, currents and the exact matrix that it computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cosim.errors import ConfigError, NotConverged
+from cosim.simulators.native.direct import DirectSystem, Lines, assemble
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearSolution:
+    """One solved linear crossbar.
+
+    Parameters
+    ----------
+    row_voltage, column_voltage, cell_current : ndarray, shape (rows, cols)
+        Node voltages [V] and the current from row to column through each cell [A].
+    row_current, column_current : ndarray, shape (rows,) and (cols,)
+        Delivered into each line by its drivers [A].
+    residual : float
+        Largest imbalance of currents at any node, divided by the largest branch current.
+    iterations : int
+        Of the Krylov method; 0 for a direct solve.
+    method : {"krylov", "direct"}
+    """
+
+    row_voltage: Floats
+    column_voltage: Floats
+    cell_current: Floats
+    row_current: Floats
+    column_current: Floats
+    residual: float
+    iterations: int
+    method: str
+
+
+@dataclass(eq=False)
+class LinearCrossbar:
+    """A crossbar of linear cells between row lines and column lines.
+
+    Factors once, then solves any number of inputs.
+
+    Parameters
+    ----------
+    conductances : array_like, shape (rows, cols)
+        Of the cells [S], not negative; 0 is an open cell.
+    row, column : Lines
+    tolerance : float
+        Fall of the residual in the energy norm at which the Krylov iteration stops.
+    iterations : int
+        After these it gives up and the sparse direct solver takes over.
+    method : {"auto", "direct"}
+
+    Raises
+    ------
+    ConfigError
+        For conductances that are negative or not finite.
+    """
+
+    conductances: ArrayLike
+    row: Lines
+    column: Lines
+    tolerance: float = 1e-12
+    iterations: int = 400
+    method: str = "auto"
+    _direct: DirectSystem | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        from cosim.simulators.native import lines
+
+        g = np.array(self.conductances, dtype=float)
+        if g.ndim != 2 or not g.size or not np.all(np.isfinite(g)) or g.min() < 0:
+            raise ConfigError(
+                thing="cell conductances must be a filled 2-D array of finite values [S]",
+                value=g.shape if g.ndim != 2 or not g.size else float(np.min(g)),
+                limit=">= 0 S; a shorted cell needs a finite conductance such as 0.1 S",
+            )
+        self.rows, self.cols = g.shape
+        for name, family, count in (
+            ("row", self.row, self.rows),
+            ("column", self.column, self.cols),
+        ):
+            if family.start.shape != (count,) or family.end.shape != (count,):
+                raise ConfigError(
+                    thing=f"{name} lines need one driver conductance per line and end",
+                    value=family.start.shape,
+                    limit=f"({count},)",
+                )
+        self._width = lines.width(self.cols)
+        self._g = np.zeros((self.rows, self._width))
+        self._g[:, : self.cols] = g
+        if self.method == "direct":
+            self._singular = True
+            return
+        self._a_row, self._a_column = np.zeros((2, self.rows, self._width))
+        self._last_row, self._last_column = np.zeros(self.rows), np.zeros(self.cols)
+        bad_row = lines.factor_rows(
+            self._g, self.cols, self.row.resistance, self.row.start, self.row.end,
+            self._a_row, self._last_row,
+        )  # fmt: skip
+        bad_column = lines.factor_columns(
+            self._g, self.cols, self.column.resistance, self.column.start, self.column.end,
+            self._a_column, self._last_column,
+        )  # fmt: skip
+        self._singular = max(bad_row, bad_column) >= 0
+        self._work = np.zeros((5, self.rows, self._width))
+        self._work[4] = 1.0
+        self._forces = np.zeros((2, self.rows, self._width))
+        self._tile = np.zeros((self._width, lines.TILE))
+        self._carry = np.zeros(lines.TILE)
+
+    def _solve_forces(self, u: Floats, w: Floats, f_row: Floats, f_column: Floats) -> int:
+        """Deviations u, w under node currents; returns iterations, or -1 where it gave up."""
+        from cosim.simulators.native.krylov import solve_schur
+
+        if self._singular:
+            return -1
+        count, _ = solve_schur(
+            self._g, self.cols,
+            self.row.resistance, self._a_row, self._last_row,
+            self.column.resistance, self._a_column, self._last_column,
+            f_row, f_column, u, w, self._work, self._tile, self._carry,
+            self.tolerance, self.iterations,
+        )  # fmt: skip
+        return int(count)
+
+    def solve(self, row_voltages: ArrayLike, column_voltages: ArrayLike) -> LinearSolution:
+        """Solve for one set of driver voltages.
+
+        Parameters
+        ----------
+        row_voltages, column_voltages : array_like, shape (rows,) and (cols,)
+            Of the drivers [V]; what a floating line is given does not matter.
+
+        Raises
+        ------
+        NotConverged
+            If the currents at some node do not balance to 1e-9 of the largest branch current.
+        """
+        v_row = np.where(self.row.start + self.row.end > 0, row_voltages, 0.0)
+        v_column = np.where(self.column.start + self.column.end > 0, column_voltages, 0.0)
+        g = self._g
+        f_row, f_column = self._forces if self.method != "direct" else np.zeros((2, *g.shape))
+        f_column[:, : self.cols] = v_row[:, None] - v_column[None, :]
+        f_column *= g
+        np.negative(f_column, out=f_row)
+        u, w = np.zeros((2, *g.shape))
+        count = self._solve_forces(u, w, f_row, f_column)
+        method = "krylov"
+        if count >= 0:
+            solution = self._finish(v_row, v_column, u, w, count, method)
+            if solution.residual <= 1e-9:
+                return solution
+        if self._direct is None:
+            inner = g[:, : self.cols]
+            self._direct = assemble(inner, inner, self.row, self.column)
+        u[:, : self.cols], w[:, : self.cols] = self._direct.solve(
+            f_row[:, : self.cols], f_column[:, : self.cols]
+        )
+        solution = self._finish(v_row, v_column, u, w, 0, "direct")
+        if not solution.residual <= 1e-9:
+            raise NotConverged(
+                thing="currents do not balance at every node of the linear array",
+                value=solution.residual,
+                limit="1e-9 of the largest branch current",
+                next_step="Look for lines without any path to a driver",
+            )
+        return solution
+
+    def _finish(
+        self, v_row: Floats, v_column: Floats, u: Floats, w: Floats, count: int, method: str
+    ) -> LinearSolution:
+        from cosim.simulators.native.balance import balance_columns, balance_rows
+
+        rows, cols = self.rows, self.cols
+        cell = np.zeros_like(self._g)
+        cell[:, :cols] = (v_row[:, None] - v_column[None, :]) + (u - w)[:, :cols]
+        cell *= self._g
+        scratch = np.zeros_like(cell)
+        by_row, by_column = np.zeros((rows, 2)), np.zeros((cols, 2))
+        worst_row, large_row = balance_rows(
+            cell, u, cols, self.row.resistance, self.row.start, self.row.end, scratch, by_row
+        )
+        worst_column, large_column = balance_columns(
+            cell, w, cols, self.column.resistance, self.column.start, self.column.end,
+            scratch, by_column, np.zeros(self._width),
+        )  # fmt: skip
+        worst, large = max(worst_row, worst_column), max(large_row, large_column)
+        return LinearSolution(
+            row_voltage=u[:, :cols] + v_row[:, None],
+            column_voltage=w[:, :cols] + v_column[None, :],
+            cell_current=cell[:, :cols],
+            row_current=by_row.sum(axis=1),
+            column_current=by_column.sum(axis=1),
+            residual=worst / large if large > 0 else worst,
+            iterations=count,
+            method=method,
+        )

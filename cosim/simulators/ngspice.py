@@ -1,0 +1,367 @@
+"""ngspice, one process per run.
+
+Its exit status is not used to decide anything but "ended by a signal": version 39 ends with 1
+on right answers and with 0 when the disk was full. What counts is what it printed and what is
+in the raw file.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cosim.errors import (
+    DiskFull,
+    IncompleteResult,
+    NetlistRejected,
+    NotConverged,
+    SimulationTimeout,
+    SimulatorError,
+    SimulatorKilled,
+    SimulatorNotFound,
+)
+from cosim.simulators.process import Outcome, run_process
+from cosim.simulators.raw import Plot, read_raw
+
+if TYPE_CHECKING:
+    from netlists.testbench import Testbench
+
+    from cosim.simulators.base import Result
+
+NETLIST_NAME = "circuit.cir"
+RAW_NAME = "result.raw"
+LOG_NAME = "ngspice.log"
+# Read instead of the user's own ~/.spiceinit, so that a run does not depend on it.
+# Threads make small circuits slower; binary is what the reader reads.
+_INIT = "set num_threads=1\nset filetype=binary\nset nomoremode\n"
+_LOG_TAIL_LINES = 25
+
+_FULL = ("rawfile write error", "no space left on device", "file too large", "quota exceeded")
+_REJECTED = (
+    "simulation interrupted due to error",
+    "circuit not parsed",
+    "there aren't any circuits loaded",
+    "error on line",
+    "unknown subckt",
+    "fatal error",
+    "netlist error",
+    "error: too few parameters",
+)
+_DIVERGED = (
+    "timestep too small",
+    "iteration limit reached",
+    "transient solution failed",
+    "dc solution failed",
+    "run simulation(s) aborted",
+    "doanalyses:",
+    "no convergence",
+)
+_HOW_TO_INSTALL = (
+    "Install it (Debian, Ubuntu: `apt-get install ngspice`; macOS: `brew install ngspice`), or "
+    "name the program in the environment variable COSIM_NGSPICE"
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawRun:
+    """What one ngspice process left behind.
+
+    Parameters
+    ----------
+    plots : list of Plot
+    log : str
+    wall_time : float
+        Seconds.
+    netlist_sha256 : str
+    warnings : tuple of str
+        Warnings ngspice printed, without repetition.
+    run_directory : str
+        Empty when it was removed.
+    """
+
+    plots: list[Plot]
+    log: str
+    wall_time: float
+    netlist_sha256: str
+    warnings: tuple[str, ...]
+    run_directory: str
+
+
+def log_tail(log: str, lines: int = _LOG_TAIL_LINES) -> str:
+    """Last lines of a log, without empty lines and without the memory statistics at its end."""
+    noise = re.compile(
+        r"(Total|Maximum|Current|Shared|Text|Stack|Library|DRAM)\b.*(=|DRAM).*|Note: No compat.*"
+    )
+    kept = [line for line in log.splitlines() if line.strip() and not noise.match(line.strip())]
+    return "\n".join(kept[-lines:])
+
+
+def _lines_about(log: str, *words: str) -> str:
+    found = [line.strip() for line in log.splitlines() if any(w in line.lower() for w in words)]
+    return "; ".join(dict.fromkeys(found))[:300]
+
+
+def warnings_in(log: str, limit: int = 10) -> tuple[str, ...]:
+    """Different warnings of a log, at most `limit` of them."""
+    # ngspice goes on with 0 where an expression overflowed: that is a warning here.
+    found = re.findall(
+        r"Warning: (?!Further gmin).*|Note: Transient op started.*|Error: \S+ out of range for.*",
+        log,
+    )
+    return tuple(dict.fromkeys(w.strip() for w in found))[:limit]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+@lru_cache(maxsize=8)
+def _version(program: str) -> str:
+    text = subprocess.run(
+        [program, "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=20,
+        check=False,
+    ).stdout.decode(errors="replace")
+    match = re.search(r"ngspice-(\S+)", text)
+    return match.group(1) if match else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NgspiceSimulator:
+    """Runs netlists in ngspice.
+
+    Parameters
+    ----------
+    executable : str, optional
+        Program; default is ``$COSIM_NGSPICE``, else ``ngspice`` on the path.
+    deadline : float
+        Seconds after which a run is stopped.
+    work_directory : str, optional
+        Where run directories are made; default is the system's temporary directory.
+    keep : {"failed", "always", "never"}
+        Which run directories stay. The error of a failed run names its directory.
+    check : bool
+        Compare the currents with the model's own equations (see :mod:`cosim.simulators.check`).
+    """
+
+    executable: str | None = None
+    deadline: float = 600.0
+    work_directory: str | None = None
+    keep: Literal["failed", "always", "never"] = "failed"
+    check: bool = True
+
+    @property
+    def name(self) -> str:
+        """``"ngspice"``."""
+        return "ngspice"
+
+    @property
+    def program(self) -> str:
+        """Path of the program.
+
+        Raises
+        ------
+        SimulatorNotFound
+        """
+        wanted = self.executable or os.environ.get("COSIM_NGSPICE") or "ngspice"
+        found = shutil.which(wanted)
+        if found is None:
+            raise SimulatorNotFound(
+                thing="ngspice cannot be found",
+                value=wanted,
+                limit="a program on the path",
+                next_step=_HOW_TO_INSTALL,
+            )
+        return found
+
+    @property
+    def version(self) -> str:
+        """Version as ngspice prints it, e.g. ``"39"``."""
+        return _version(self.program)
+
+    def run_text(
+        self, netlist: str, *, expect: Sequence[str] = (), stop: float | None = None
+    ) -> RawRun:
+        """Run a complete netlist and return what it wrote.
+
+        Parameters
+        ----------
+        netlist : str
+            Complete file, first line is the title. Vectors named in its ``.save`` lines come back;
+            a ``.control`` block must write ``result.raw`` itself.
+        expect : sequence of str
+            Vectors, e.g. ``"v(a)"``, that must be in the last plot.
+        stop : float, optional
+            Axis value that the last plot must reach.
+
+        Raises
+        ------
+        SimulatorNotFound, NetlistRejected, NotConverged, SimulationTimeout, SimulatorKilled,
+        DiskFull, IncompleteResult
+        """
+        program = self.program
+        if self.work_directory:
+            Path(self.work_directory).mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix="cosim-ngspice-", dir=self.work_directory))
+        done = False
+        try:
+            run = self._run_in(directory, program, netlist)
+            check_plots(run, expect=expect, stop=stop)
+            done = True
+            return run if self.keep == "always" else replace(run, run_directory="")
+        finally:
+            if self.keep == "never" or (done and self.keep == "failed"):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def run(self, testbench: Testbench) -> Result:
+        """Run a testbench; see :class:`cosim.simulators.base.Simulator`."""
+        from cosim.simulators.ngspice_testbench import run_testbench
+
+        return run_testbench(self, testbench)
+
+    def _run_in(self, directory: Path, program: str, netlist: str) -> RawRun:
+        try:
+            (directory / ".spiceinit").write_text(_INIT, encoding="utf-8")
+            (directory / NETLIST_NAME).write_text(netlist, encoding="utf-8")
+            environment = {k: v for k, v in os.environ.items() if not k.startswith("SPICE_ASCII")}
+            environment["LC_ALL"] = "C"
+            # With -r, ngspice deletes what a .control block wrote to the same file.
+            has_control = re.search(r"(?im)^\s*\.control\b", netlist) is not None
+            output = [] if has_control else ["-r", RAW_NAME]
+            outcome = run_process(
+                [program, "-b", *output, NETLIST_NAME],
+                directory=directory,
+                deadline=self.deadline,
+                log_name=LOG_NAME,
+                environment=environment,
+            )
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise _disk_full(directory, "") from error
+            raise SimulatorNotFound(
+                thing=f"ngspice cannot be started: {error}",
+                value=program,
+                next_step=_HOW_TO_INSTALL,
+                run_directory=str(directory),
+            ) from error
+        failure = self._failure(outcome, directory)
+        if failure is not None:
+            raise failure
+        try:
+            plots = read_raw(directory / RAW_NAME)
+        except IncompleteResult as error:
+            if shutil.disk_usage(directory).free < 65536:
+                raise _disk_full(directory, log_tail(outcome.log)) from error
+            error.log_tail = log_tail(outcome.log)
+            raise
+        return RawRun(
+            plots=plots,
+            log=outcome.log,
+            wall_time=outcome.wall_time,
+            netlist_sha256=hashlib.sha256(netlist.encode()).hexdigest(),
+            warnings=warnings_in(outcome.log),
+            run_directory=str(directory),
+        )
+
+    def _failure(self, outcome: Outcome, directory: Path) -> SimulatorError | None:
+        low = outcome.log.lower()
+        tail = log_tail(outcome.log)
+        where = str(directory)
+        if outcome.timed_out:
+            return SimulationTimeout(
+                thing="ngspice passed its deadline and was stopped",
+                value=self.deadline,
+                limit="seconds",
+                next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
+                run_directory=where,
+                log_tail=tail,
+            )
+        if outcome.code == -signal.SIGXFSZ or any(word in low for word in _FULL):
+            return _disk_full(directory, tail)
+        if outcome.code < 0:
+            return SimulatorKilled(
+                thing="ngspice was ended by a signal",
+                value=_signal_name(-outcome.code),
+                next_step="SIGKILL often means that memory ran out: use a smaller array or fewer "
+                "runs at a time",
+                run_directory=where,
+                log_tail=tail,
+            )
+        if any(word in low for word in _REJECTED):
+            return NetlistRejected(
+                thing="ngspice refused the netlist: "
+                + (_lines_about(outcome.log, "error", "unknown", "can't find", "fatal") or tail),
+                next_step=f"Read {NETLIST_NAME} in the run directory",
+                run_directory=where,
+                log_tail=tail,
+            )
+        if any(word in low for word in _DIVERGED):
+            return NotConverged(
+                thing="ngspice found no solution: " + _lines_about(outcome.log, *_DIVERGED),
+                next_step="Use slower edges, a smaller maximum step or method=gear",
+                run_directory=where,
+                log_tail=tail,
+            )
+        return None
+
+
+def _disk_full(directory: Path, tail: str) -> DiskFull:
+    return DiskFull(
+        thing="there was no room to write the results",
+        value=str(directory),
+        next_step="Free space, name another work_directory, or ask for fewer probes",
+        run_directory=str(directory),
+        log_tail=tail,
+    )
+
+
+def check_plots(run: RawRun, *, expect: Sequence[str], stop: float | None) -> None:
+    """Refuse a run whose last plot lacks a vector, holds non-finite numbers or ends early.
+
+    Raises
+    ------
+    IncompleteResult
+    """
+    plot = run.plots[-1]
+
+    def incomplete(thing: str, value: object = None, limit: str = "") -> IncompleteResult:
+        return IncompleteResult(
+            thing=thing,
+            value=value,
+            limit=limit,
+            next_step="The result is not used; read the log and the netlist",
+            run_directory=run.run_directory or None,
+            log_tail=log_tail(run.log),
+        )
+
+    if len(plot.values) == 0:
+        raise incomplete("ngspice wrote no points")
+    columns = plot.columns()
+    missing = [name for name in expect if name.lower() not in columns]
+    if missing:
+        raise incomplete(f"{len(missing)} of {len(expect)} vectors did not come back", missing[:5])
+    finite = np.isfinite(plot.values).all(axis=0)
+    if not finite.all():
+        bad = [plot.names[i] for i in np.flatnonzero(~finite)[:5]]
+        raise incomplete("vectors are not finite", bad)
+    if stop is not None and abs(plot.axis[-1] - stop) > 1e-6 * abs(stop) + 1e-18:
+        raise incomplete("the run ended before its stop value", float(plot.axis[-1]), f"{stop:g}")
