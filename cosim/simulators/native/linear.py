@@ -173,6 +173,50 @@ class LinearCrossbar:
             )
         return solution
 
+    def solve_many(self, row_voltages: ArrayLike, column_voltages: ArrayLike) -> Floats:
+        """Currents into every driver's line for a batch of inputs, without the maps.
+
+        Parameters
+        ----------
+        row_voltages, column_voltages : array_like, shape (batch, rows) and (batch, cols)
+
+        Returns
+        -------
+        ndarray, shape (batch, rows + cols)
+            Delivered currents [A], rows first.
+        """
+        v_row, v_column = np.atleast_2d(row_voltages), np.atleast_2d(column_voltages)
+        batch = max(len(v_row), len(v_column))
+        v_row = np.broadcast_to(v_row, (batch, self.rows))
+        v_column = np.broadcast_to(v_column, (batch, self.cols))
+        out = np.empty((batch, self.rows + self.cols))
+        for k in range(batch):
+            solution = self.solve(v_row[k], v_column[k])
+            out[k, : self.rows] = solution.row_current
+            out[k, self.rows :] = solution.column_current
+        return out
+
+    def effective_conductance(self) -> Floats:
+        """The matrix that the array with its wires computes, exactly.
+
+        Element (i, j) is the current leaving column driver j per volt at row driver i with every
+        other driver at 0 V.  By reciprocity one solve with only one driver of the *shorter*
+        family at 1 V gives all elements of that driver: ``min(rows, cols)`` solves.
+
+        Returns
+        -------
+        ndarray, shape (rows, cols)
+            [S]
+        """
+        zero_row, zero_column = np.zeros(self.rows), np.zeros(self.cols)
+        matrix = np.empty((self.rows, self.cols))
+        for k in range(min(self.rows, self.cols)):
+            if self.cols <= self.rows:
+                matrix[:, k] = -self.solve(zero_row, np.eye(1, self.cols, k)[0]).row_current
+            else:
+                matrix[k] = -self.solve(np.eye(1, self.rows, k)[0], zero_column).column_current
+        return matrix
+
     def _finish(
         self, v_row: Floats, v_column: Floats, u: Floats, w: Floats, count: int, method: str
     ) -> LinearSolution:

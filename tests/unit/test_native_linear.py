@@ -1,0 +1,162 @@
+"""Linear crossbars: the Krylov solver against a sparse direct solve, and circuit theorems."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from cosim.errors import ConfigError, NotConverged
+from cosim.simulators.native.direct import Lines, assemble
+from cosim.simulators.native.gmres import solve_newton
+from cosim.simulators.native.linear import LinearCrossbar
+from cosim.simulators.native.lines import factor_columns, factor_rows, width
+
+ENDS = ("start", "end", "both")
+
+
+def lines(count, resistance, driver, ends, floating=()):
+    mask = np.zeros(count, dtype=bool)
+    mask[list(floating)] = True
+    return Lines.driven(count, resistance, driver=driver, ends=ends, floating=mask)
+
+
+@st.composite
+def crossbars(draw):
+    rows, cols = draw(st.integers(1, 21)), draw(st.integers(1, 19))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    g = rng.uniform(9e-6, 88e-6, (rows, cols))
+    g[rng.random((rows, cols)) < draw(st.sampled_from([0.0, 0.1]))] = 0.0
+    g[rng.random((rows, cols)) < draw(st.sampled_from([0.0, 0.05]))] = 0.05
+    families = []
+    for count in (rows, cols):
+        resistance = draw(st.sampled_from([0.0, 1e-9, 0.35, 50.0, 1e5]))
+        driver = draw(st.sampled_from([None, 0.0, 10.0, 5e3]))
+        floating = rng.random(count) < draw(st.sampled_from([0.0, 0.2]))
+        floating[0] = False
+        families.append(
+            Lines.driven(
+                count, resistance, driver=driver, ends=draw(st.sampled_from(ENDS)),
+                floating=floating,
+            )
+        )  # fmt: skip
+    return g, *families, rng.uniform(-1, 1, rows), rng.uniform(-1, 1, cols)
+
+
+@given(crossbars())
+@settings(max_examples=60, deadline=None)
+def test_krylov_equals_direct_solve(case):
+    g, row, column, v_row, v_column = case
+    try:
+        slow = LinearCrossbar(g, row, column, method="direct").solve(v_row, v_column)
+    except NotConverged:
+        with pytest.raises(NotConverged):
+            LinearCrossbar(g, row, column).solve(v_row, v_column)
+        return
+    fast = LinearCrossbar(g, row, column).solve(v_row, v_column)
+    scale = max(np.max(np.abs(slow.cell_current)), 1e-12)
+    assert fast.residual <= 1e-9
+    assert_allclose(fast.cell_current, slow.cell_current, rtol=0, atol=1e-9 * scale)
+    assert_allclose(fast.row_current, slow.row_current, rtol=0, atol=1e-8 * scale)
+    assert_allclose(fast.column_current, slow.column_current, rtol=0, atol=1e-8 * scale)
+    assert abs(fast.row_current.sum() + fast.column_current.sum()) <= 1e-8 * scale
+
+
+def test_single_cell_is_a_voltage_divider():
+    row, column = lines(1, 3.0, 7.0, "start"), lines(1, 3.0, 2.0, "end")
+    solved = LinearCrossbar([[0.1]], row, column).solve([1.0], [0.0])
+    assert_allclose(solved.cell_current, 1.0 / (7.0 + 10.0 + 2.0), rtol=1e-14)
+
+
+def test_superposition_reciprocity_transposition():
+    rng = np.random.default_rng(3)
+    g = rng.uniform(9e-6, 88e-6, (17, 9))
+    row, column = lines(17, 2.0, None, "both", [4]), lines(9, 3.0, 20.0, "start")
+    array = LinearCrossbar(g, row, column)
+    a, b = (array.solve(rng.normal(size=17), rng.normal(size=9)) for _ in range(2))
+    rng = np.random.default_rng(3)
+    rng.uniform(size=(17, 9))
+    va, wa = rng.normal(size=17), rng.normal(size=9)
+    vb, wb = rng.normal(size=17), rng.normal(size=9)
+    both = array.solve(va + vb, wa + wb)
+    assert_allclose(both.cell_current, a.cell_current + b.cell_current, atol=1e-16)
+    flipped = LinearCrossbar(g.T, column, row).solve(wa, va)
+    assert_allclose(flipped.cell_current, -a.cell_current.T, atol=1e-16)
+    matrix = array.effective_conductance()
+    assert_allclose(LinearCrossbar(g.T, column, row).effective_conductance(), matrix.T, rtol=1e-11)
+    assert_allclose(va @ matrix, -array.solve(va, np.zeros(9)).column_current, rtol=1e-10)
+    many = array.solve_many(np.stack([va, vb]), np.stack([wa, wb]))
+    assert_allclose(many[1, 17:], b.column_current, rtol=1e-12)
+
+
+def test_wires_far_worse_than_cells():
+    g = np.full((40, 40), 1e-2)
+    row, column = lines(40, 1e4, None, "start"), lines(40, 1e4, None, "end")
+    v = np.linspace(-1, 1, 40)
+    fast = LinearCrossbar(g, row, column).solve(v, np.zeros(40))
+    slow = LinearCrossbar(g, row, column, method="direct").solve(v, np.zeros(40))
+    assert fast.method == "krylov"
+    assert_allclose(fast.column_current, slow.column_current, rtol=1e-9)
+
+
+def test_gives_up_on_krylov_and_still_answers():
+    g = np.full((12, 12), 1e-2)
+    row, column = lines(12, 1e4, None, "start"), lines(12, 1e4, None, "end")
+    solved = LinearCrossbar(g, row, column, iterations=2).solve(np.ones(12), np.zeros(12))
+    assert solved.method == "direct"
+    assert solved.residual < 1e-9
+
+
+def test_floating_line_without_cells_is_an_error():
+    g = np.full((3, 3), 1e-5)
+    g[1] = 0.0
+    array = LinearCrossbar(g, lines(3, 1.0, None, "start", [1]), lines(3, 1.0, None, "start"))
+    with pytest.raises(NotConverged):
+        array.solve(np.ones(3), np.zeros(3))
+
+
+@pytest.mark.parametrize("bad", [-1e-6, np.nan, np.inf])
+def test_bad_conductances_are_refused(bad):
+    with pytest.raises(ConfigError):
+        LinearCrossbar([[1e-5, bad]], lines(1, 1.0, None, "start"), lines(2, 1.0, None, "start"))
+
+
+@pytest.mark.parametrize("r_col", [0.0, 0.35, 30.0])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_newton_step_against_direct_solve(r_col, parallel):
+    rng = np.random.default_rng(5)
+    rows, cols = 19, 13
+    g1, g2 = np.zeros((2, rows, width(cols)))
+    g1[:, :cols] = rng.uniform(1e-6, 9e-5, (rows, cols))
+    g2[:, :cols] = rng.uniform(1e-6, 9e-5, (rows, cols))
+    f = np.zeros((2, rows, width(cols)))
+    f[:, :, :cols] = rng.normal(size=(2, rows, cols)) * 1e-5
+    row = lines(cols if parallel else rows, 5.0, None, "start")
+    column = lines(cols, r_col, 3.0, "end")
+    a = np.zeros((2, rows, width(cols)))
+    last_row, last_col = np.zeros(cols if parallel else rows), np.zeros(cols)
+    factor = factor_columns if parallel else factor_rows
+    assert factor(g1, cols, 5.0, row.start, row.end, a[0], last_row) < 0
+    assert factor_columns(g2, cols, r_col, column.start, column.end, a[1], last_col) < 0
+    u, w = np.zeros((2, rows, width(cols)))
+    count, reached = solve_newton(
+        g1, g2, cols, parallel, 5.0, a[0], last_row, r_col, a[1], last_col,
+        f[0], f[1], u, w, 1e-12, 20, 5,
+    )  # fmt: skip
+    assert count < 60
+    assert reached < 1e-11
+    if parallel:
+        residual = g1 * u - g2 * w - f[0]
+        residual = residual[:, :cols]
+        residual[1:] += (u[1:, :cols] - u[:-1, :cols]) / 5.0
+        residual[:-1] += (u[:-1, :cols] - u[1:, :cols]) / 5.0
+        residual[0] += u[0, :cols] / 5.0
+        assert np.max(np.abs(residual)) < 1e-14
+    else:
+        exact = assemble(g1[:, :cols], g2[:, :cols], row, column).solve(
+            f[0, :, :cols], f[1, :, :cols]
+        )
+        assert_allclose(u[:, :cols], exact[0], atol=1e-9)
+        assert_allclose(w[:, :cols], exact[1], atol=1e-9)
