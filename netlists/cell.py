@@ -1,0 +1,87 @@
+"""One memory cell: a two-terminal device and, usually, an access transistor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from compact_models.errors import NetlistError
+from compact_models.model import CompactModel
+
+SELECTOR_TERMINALS = ("drain", "gate", "source", "bulk")
+
+
+@runtime_checkable
+class ForeignTransistor(Protocol):
+    """A transistor that comes as somebody else's subcircuit, such as a foundry card.
+
+    Attributes
+    ----------
+    name : str
+    subcircuit : str
+        Name in the library; terminals in the order drain, gate, source, bulk.
+    library : tuple of str
+        ``.include`` and ``.lib`` lines.
+    parameters : mapping of str to float
+        Written on every instance, SI.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subcircuit(self) -> str: ...
+    @property
+    def library(self) -> tuple[str, ...]: ...
+    @property
+    def parameters(self) -> Mapping[str, float]: ...
+
+
+Selector = CompactModel | ForeignTransistor
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A memory device between bit line and source line.
+
+    Wiring: device top -> bit line, device bottom -> node ``mid_i_j`` -> transistor drain;
+    source -> source line, gate -> word line, bulk -> ground. Without a selector the bottom
+    goes to the source line.
+
+    Parameters
+    ----------
+    reram : CompactModel
+        Two terminals; current is positive from the first to the second.
+    selector : CompactModel, ForeignTransistor or str, optional
+        Terminals drain, gate, source, bulk; a str names a foundry card.
+
+    Raises
+    ------
+    NetlistError
+        The terminals are not these.
+    """
+
+    reram: CompactModel
+    selector: Selector | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.selector, str):
+            from compact_models.foundry import load_transistor
+
+            object.__setattr__(self, "selector", load_transistor(self.selector))
+        if len(self.reram.terminals) != 2:
+            raise NetlistError(
+                thing=f"{self.reram.name} cannot be the memory device of a cell",
+                value=self.reram.terminals,
+                limit="two terminals",
+            )
+        if (
+            isinstance(self.selector, CompactModel)
+            and self.selector.terminals != SELECTOR_TERMINALS
+        ):
+            raise NetlistError(
+                thing=f"{self.selector.name} cannot be the selector of a cell",
+                value=self.selector.terminals,
+                limit=", ".join(SELECTOR_TERMINALS),
+                next_step="Take nmos_3v3, a foundry card, or None",
+            )

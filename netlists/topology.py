@@ -1,0 +1,1 @@
+"""The one list of elements from which circuit and graph are made."""
