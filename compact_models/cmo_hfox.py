@@ -78,7 +78,8 @@ TERMINALS = ("top", "bottom")
 
 
 def _smooth_maximum(a: sp.Expr, b: sp.Expr, width: sp.Expr) -> sp.Expr:
-    return (a + b + sp.sqrt((a - b) ** 2 + width**2)) / 2
+    # `a` stands in it once, which keeps the parse trees of ngspice short.
+    return b + width * sp.log(1 + sp.exp((a - b) / width))
 
 
 def _definitions() -> tuple[Definition, ...]:
@@ -88,8 +89,16 @@ def _definitions() -> tuple[Definition, ...]:
     rounded_field = sp.sqrt(p("F_gap") ** 2 + p("F_width") ** 2) - p("F_width")
     set_share = (1 + sp.tanh(V / p("V_switch"))) / 2
 
-    def d(name: str, expression: sp.Expr, unit: str, description: str) -> Definition:
-        return Definition(name=name, expression=expression, unit=unit, description=description)
+    def d(
+        name: str, expression: sp.Expr, unit: str, description: str, scale: float | None = None
+    ) -> Definition:
+        return Definition(
+            name=name,
+            expression=expression,
+            unit=unit,
+            description=description,
+            auxiliary_scale=scale,
+        )
 
     return (
         d("V", v("top") - v("bottom"), "V", "voltage across the device, SET positive"),
@@ -121,7 +130,7 @@ def _definitions() -> tuple[Definition, ...]:
         ),
         d("R", p("R_s") + p("R_line") + p("R_gap"), "ohm", "all that is in series with the dome"),
         d("I", (v("top") - v("m")) / p("R"), "A", "current through the device"),
-        d("F_gap", p("I") * p("R_gap") / (gap + p("g_min")), "V/m", "field in the gap"),
+        d("F_gap", p("I") * p("R_gap") / (gap + p("g_min")), "V/m", "field in the gap", 1e9),
         d(
             "E_gap",
             _smooth_maximum(p("E_f") - p("p_f") * rounded_field, sp.Integer(0), p("E_width")),

@@ -51,12 +51,17 @@ class Definition:
         Its symbol is ``p(name)``.
     expression : sympy.Expr
     unit, description : str
+    auxiliary_scale : float, optional
+        Where given, the definition may become a node of its own in simulators that
+        have no variables, with this many units a volt; for long expressions that
+        are used more than once.
     """
 
     name: str
     expression: Any
     unit: str
     description: str = ""
+    auxiliary_scale: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +196,30 @@ class CompactModel:
     def with_parameters(self, **values: float) -> Self:
         """Return a copy with some parameters changed (SI floats)."""
         return replace(self, parameters=self.parameters.replace(**values))
+
+    def freeze(self, *states: str) -> Self:
+        """Return a copy in which some states are constants: their initial parameters.
+
+        Fewer equations to solve where a state cannot change: a formed device, or a
+        read too short to move a vacancy.
+        """
+        values = {x(n): p(self.state(n).initial) for n in states}
+
+        def fix(expression: Any) -> Any:
+            return None if expression is None else sp.sympify(expression).subs(values)
+
+        return replace(
+            self,
+            definitions=tuple(
+                replace(d, expression=fix(d.expression)) for d in self.definitions
+            ),
+            branches=tuple(
+                replace(b, current=fix(b.current), charge=fix(b.charge)) for b in self.branches
+            ),
+            states=tuple(
+                replace(s, rate=fix(s.rate)) for s in self.states if s.name not in states
+            ),
+        )
 
     def check_parameters(self, names: Any) -> None:
         """Raise ParameterError for names that are not parameters of this model."""
