@@ -1,0 +1,90 @@
+"""Verbs that work on studies and their results: ``netlist``, ``run``, ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json
+from cosim.config import load_study
+
+_study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
+
+
+@click.command()
+@_study
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write; standard output without it.")  # fmt: skip
+@json_option
+def netlist(study: Path, output: Path | None, as_json: bool) -> int:
+    """Print the complete netlist of a study, ready for `ngspice -b`."""
+    from cosim.pipeline import build_array
+
+    text = build_array(load_study(study)).netlist()
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    if as_json:
+        import hashlib
+
+        print_json({
+            "ok": True, "lines": text.count("\n"), "output": output,
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            **({} if output else {"netlist": text}),
+        })  # fmt: skip
+    elif output is None:
+        click.echo(text)
+    else:
+        click.echo(f"{output}: {text.count(chr(10))} lines; run it with: ngspice -b {output}")
+    return RIGHT
+
+
+@click.command()
+@_study
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for results; default results/NAME-OF-STUDY.")  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Do not go on from what the folder already holds.")
+@json_option
+def run(study: Path, output: Path | None, fresh: bool, as_json: bool) -> int:
+    """Run a study; leave data (netCDF), plots and an HTML page in the output folder.
+
+    A study that was interrupted goes on where it stopped when it is run again.
+    """
+    from cosim.pipeline import run_study
+
+    loaded = load_study(study)
+    folder = output or Path("results") / loaded.name
+    outcome = run_study(loaded, folder, fresh=fresh, quiet=as_json)
+    if as_json:
+        print_json({
+            "ok": outcome.trusted, "status": RIGHT if outcome.trusted else UNTRUSTED,
+            "output": folder, "page": outcome.page, "files": outcome.files,
+            "figures": outcome.figures, "problems": outcome.problems, "seconds": outcome.seconds,
+        })  # fmt: skip
+    else:
+        click.echo(outcome.text())
+    return RIGHT if outcome.trusted else UNTRUSTED
+
+
+@click.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for plots and page; default: beside the result.")  # fmt: skip
+@json_option
+def report(result: Path, output: Path | None, as_json: bool) -> int:
+    """Make plots and the HTML page again from a result (a folder, or one .nc file)."""
+    from cosim.pipeline import report_result
+
+    outcome = report_result(result, output)
+    if as_json:
+        print_json({
+            "ok": outcome.trusted, "page": outcome.page, "files": outcome.files,
+            "figures": outcome.figures, "problems": outcome.problems,
+        })  # fmt: skip
+    else:
+        click.echo(outcome.text())
+    return RIGHT if outcome.trusted else UNTRUSTED
+
+
+COMMANDS = (netlist, run, report)

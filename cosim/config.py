@@ -1,0 +1,301 @@
+"""Study files: TOML read strictly, so that nothing unknown or hostile reaches a simulation.
+
+A study names one experiment, or several that share one array and run one after the other::
+
+    experiment = ["forming", "pulse_update"]
+    seed = 1
+
+    [array]
+    rows = 8
+    cols = 4
+    spread = true
+
+    [pulse_update]
+    set = "1.35 V"
+    width = "2.5 us"
+
+Unknown keys are errors with the best matches; text carries units, bare numbers are SI. The table of
+an experiment has the fields of its class in :mod:`cosim.experiments`, so there is one definition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+)
+
+from cosim.errors import ConfigError, best_matches
+from cosim.quantities import read_quantity
+
+LARGEST_STUDY_FILE = 1_000_000
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_DOT_COMMAND = re.compile(r"(^|\s)\.[A-Za-z]")
+
+
+def checked_name(value: str) -> str:
+    """Let an identifier pass: letters, digits and underscores, a letter first."""
+    if not _NAME.fullmatch(value):
+        raise ConfigError(
+            thing="a name is not allowed",
+            value=value,
+            limit="letters, digits and underscores, a letter first, at most 64",
+        )
+    return value
+
+
+def checked_text(value: str) -> str:
+    """Let one line of plain text pass; it may stand in the header of a netlist."""
+    if not value.isprintable() or _DOT_COMMAND.search(value) or len(value) > 200:
+        raise ConfigError(
+            thing="a text is not allowed",
+            value=value[:80],
+            limit="one line of at most 200 printable characters without simulator commands",
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(checked_name)]
+Text = Annotated[str, AfterValidator(checked_text)]
+
+
+def quantity(unit: str) -> Any:
+    """Pydantic type of a float in `unit` that may be written as text with a unit."""
+
+    def read(value: Any, info: ValidationInfo) -> float:
+        return read_quantity(value, unit, name=info.field_name or "value")
+
+    return Annotated[float, BeforeValidator(read)]
+
+
+class Table(BaseModel):
+    """A table of a study file: every key known, nothing converted behind the user's back."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True
+    )
+
+
+class CellTable(Table):
+    """``[cell]``: which ReRAM and which selector; their values may be replaced one by one."""
+
+    reram: Name = "cmo_hfox"
+    reram_parameters: Text | None = None
+    reram_values: dict[Name, float | str] = Field(default_factory=dict)
+    selector: Name = "nmos_3v3"
+    selector_parameters: Text | None = None
+    selector_values: dict[Name, float | str] = Field(default_factory=dict)
+
+
+class ParasiticsTable(Table):
+    """``[array.parasitics]``: resistance and capacitance of one wire segment, drivers, contacts."""
+
+    r_row: quantity("ohm") = 0.0  # type: ignore[valid-type]
+    r_col: quantity("ohm") = 0.0  # type: ignore[valid-type]
+    r_word: quantity("ohm") = 0.0  # type: ignore[valid-type]
+    c_row: quantity("F") = 0.0  # type: ignore[valid-type]
+    c_col: quantity("F") = 0.0  # type: ignore[valid-type]
+    c_word: quantity("F") = 0.0  # type: ignore[valid-type]
+    r_driver: quantity("ohm") = 0.0  # type: ignore[valid-type]
+    r_contact: quantity("ohm") = 0.0  # type: ignore[valid-type]
+
+
+class ArrayTable(Table):
+    """``[array]``: size, wiring, and whether every cell gets its own device."""
+
+    rows: int = Field(default=1, ge=1, le=1024)
+    cols: int = Field(default=1, ge=1, le=1024)
+    layout: Literal["crossing", "parallel"] = "crossing"
+    spread: bool = False
+    parasitics: ParasiticsTable = Field(default_factory=ParasiticsTable)
+
+
+class StudyFile(Table):
+    """A whole study file.
+
+    Attributes
+    ----------
+    experiment : tuple of str
+        What is run, in order, each on the state that the one before it left.
+    title, seed, simulator : str, int, str
+    cell, array : tables
+    settings : dict of str to dict
+        For each experiment the values given for it, in SI; what is not given keeps its default.
+    """
+
+    experiment: tuple[Name, ...] = Field(min_length=1, max_length=16)
+    title: Text = ""
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    simulator: Literal["ngspice", "native"] = "ngspice"
+    cell: CellTable = Field(default_factory=CellTable)
+    array: ArrayTable = Field(default_factory=ArrayTable)
+    settings: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was read from; relative paths in a study start there."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """Short name for folders: that of the file, or of the first experiment."""
+        return self._path.stem if self._path else self.experiment[0]
+
+    def fingerprint(self, steps: int | None = None) -> str:
+        """Hash of all that decides the result of the first `steps` experiments (all by default)."""
+        wanted = self.experiment[:steps]
+        content = self.model_dump(mode="json", exclude={"title", "settings", "experiment"})
+        content |= {"experiment": wanted, "settings": [self.settings.get(n, {}) for n in wanted]}
+        text = json.dumps(content, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_study(path: str | Path) -> StudyFile:
+    """Read a study file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is not TOML, or holds something that is not allowed.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_STUDY_FILE:
+            raise ConfigError(
+                thing=f"study file {path} is too large",
+                value=path.stat().st_size,
+                limit=f"{LARGEST_STUDY_FILE} bytes",
+            )
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            thing="study file cannot be read",
+            value=str(path),
+            next_step=f"{error.strerror or error}; give the path of a .toml file",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            thing=f"study file {path} is not valid TOML: {error}",
+            next_step="Text needs quotes, tables need [brackets]",
+        ) from error
+    study = read_study(content, source=str(path))
+    study._path = path
+    return study
+
+
+def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
+    """Check the content of a study file and return it as a :class:`StudyFile`.
+
+    Parameters
+    ----------
+    content : dict
+        As :mod:`tomllib` returns it.
+    source : str
+        Named in error texts.
+    """
+    from cosim.catalogue import EXPERIMENTS, settings_model
+
+    _refuse_hostile(content, source)
+    chosen = content.get("experiment")
+    if chosen is None:
+        raise ConfigError(
+            thing=f"{source} does not say which experiment to run",
+            next_step=f'Add experiment = "..." with one of: {", ".join(EXPERIMENTS)}',
+        )
+    names = [chosen] if isinstance(chosen, str) else chosen
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ConfigError(
+            thing=f"{source}: experiment is not a name or a list of names", value=chosen
+        )
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise ConfigError(
+                thing=f"{source}: no experiment of that name",
+                value=name,
+                next_step=best_matches(name, EXPERIMENTS),
+            )
+    if len(set(names)) != len(names) or not names:
+        raise ConfigError(
+            thing=f"{source}: each experiment runs once, and at least one", value=names
+        )
+    common = {k: v for k, v in content.items() if k in StudyFile.model_fields and k != "settings"}
+    settings: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in common:
+            continue
+        if key not in names:
+            known = [n for n in StudyFile.model_fields if n != "settings"]
+            step = best_matches(key, known + names)
+            if key in EXPERIMENTS:
+                step = f"Add '{key}' to experiment, or remove its table"
+            raise ConfigError(thing=f"{source} has an unknown key", value=key, next_step=step)
+        if not isinstance(value, dict):
+            raise ConfigError(thing=f"{source}: '{key}' is not a table", next_step=f"Write [{key}]")
+        table = _validate(settings_model(key), value, f"{source}: [{key}]")
+        settings[key] = {n: getattr(table, n) for n in table.model_fields_set}
+    common |= {"experiment": tuple(names), "settings": settings}
+    study = _validate(StudyFile, common, source)
+    assert isinstance(study, StudyFile)
+    return study
+
+
+def _validate(model: type[BaseModel], values: dict[str, Any], source: str) -> BaseModel:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _as_config_error(error, model, source) from None
+    except ConfigError as error:
+        error.thing = f"{source}: {error.thing}"
+        raise
+
+
+def _as_config_error(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
+    """The first complaint of pydantic in the words of this project."""
+    entries = error.errors()
+    first = entries[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    more = f" ({len(entries) - 1} more like it)" if len(entries) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        table: Any = model
+        for part in first["loc"][:-1]:
+            table = table.model_fields[str(part)].annotation
+        return ConfigError(
+            thing=f"{source} has an unknown key{more}",
+            value=place,
+            next_step=best_matches(str(first["loc"][-1]), table.model_fields),
+        )
+    text = first["msg"].removeprefix("Value error, ")
+    return ConfigError(thing=f"{source}: {place}: {text}{more}", value=first["input"])
+
+
+def _refuse_hostile(value: Any, source: str, place: str = "") -> None:
+    """Refuse control characters in any text or key before anything else looks at them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_hostile(key, source, f"{place} key")
+            _refuse_hostile(item, source, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_hostile(item, source, f"{place}[{index}]")
+    elif isinstance(value, str) and (not value.isprintable() or _DOT_COMMAND.search(value)):
+        raise ConfigError(
+            thing=f"{source}: {place.strip() or 'a key'} holds a line break, another control "
+            "character or a simulator command",
+            value=value[:80],
+            limit="printable text on one line",
+            next_step="Remove it; text of a study never becomes a simulator command",
+        )

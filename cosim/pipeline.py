@@ -1,0 +1,312 @@
+"""From a study file to data, plots and a page; interrupted work goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosim.catalogue import EXPERIMENTS, SELECTORS
+from cosim.config import StudyFile, load_study
+from cosim.errors import ConfigError, DataError, best_matches
+from cosim.published import Figure
+from cosim.quantities import read_quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from cosim.report import Section
+    from netlists import Array
+
+STUDY_COPY = "study.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run left behind.
+
+    Parameters
+    ----------
+    folder, page : Path
+    files : tuple of str
+        Relative to the folder.
+    figures : tuple of Figure
+    problems : tuple of str
+        Why the result is not to be trusted; empty when it is.
+    seconds : float
+    """
+
+    folder: Path
+    page: Path
+    files: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    problems: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing speaks against the result."""
+        return not self.problems
+
+    def text(self) -> str:
+        """The figures as a table, then where everything is."""
+        from cosim.commands.output import table
+
+        lines = []
+        if self.figures:
+            rows = [
+                (f.name, f.ours, f.beside, f.verdict, f.source.split("; band")[0])
+                for f in self.figures
+            ]
+            lines += [table(("figure", "here", "published or required", "", "source"), rows), ""]
+        lines += [f"not to be trusted: {problem}" for problem in self.problems]
+        lines.append(f"page: {self.page}")
+        if self.seconds:
+            lines.append(f"{len(self.files)} files in {self.folder}, {self.seconds:.0f} s")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResult:
+    """What a job hands back: data, page sections, and reasons for distrust."""
+
+    sections: tuple[Section, ...]
+    datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def _model(
+    name: str, parameters: str | None, values: Mapping[str, float | str], base: Path | None
+) -> Any:
+    from compact_models import ParameterSet, load_model
+
+    chosen: ParameterSet | None = None
+    if parameters is not None:
+        # A path in a study file starts at the study file, not where the user happens to stand.
+        place = (base / parameters) if base and parameters.endswith(".toml") else parameters
+        chosen = ParameterSet.load(place)
+    model = load_model(name, chosen)
+    if values:
+        model.check_parameters(values)
+        given = {
+            n: read_quantity(v, model.parameters.parameter(n).unit, name=f"parameter {n}")
+            for n, v in values.items()
+        }
+        model = model.with_parameters(**given)
+    return model
+
+
+def build_array(study: StudyFile) -> Array:
+    """The array of a study, with a device of its own in every cell when `spread` is on.
+
+    Raises
+    ------
+    ConfigError, ParameterError, ModelError, NetlistError
+        A name or a value is wrong.
+    """
+    from netlists import Array, Cell, Layout, Parasitics
+
+    base = study.path.parent if study.path else None
+    cell, table = study.cell, study.array
+    reram = _model(cell.reram, cell.reram_parameters, cell.reram_values, base)
+    if cell.selector not in SELECTORS:
+        raise ConfigError(
+            thing="no selector of that name",
+            value=cell.selector,
+            next_step=best_matches(cell.selector, SELECTORS),
+        )
+    selector: Any = None
+    if cell.selector == "nmos_3v3":
+        selector = _model(cell.selector, cell.selector_parameters, cell.selector_values, base)
+    elif cell.selector_values or cell.selector_parameters:
+        raise ConfigError(
+            thing=f"selector '{cell.selector}' takes no parameters from a study",
+            next_step="Remove selector_values and selector_parameters, or choose nmos_3v3",
+        )
+    elif cell.selector != "none":
+        selector = cell.selector
+    parasitics = Parasitics(**table.parasitics.model_dump())
+    shape = (table.rows, table.cols)
+    drawn: list[dict[str, Any]] = [{}, {}]
+    if table.spread:
+        streams = np.random.SeedSequence(study.seed).spawn(2)
+        for number, (model, stream) in enumerate(zip((reram, selector), streams, strict=True)):
+            if hasattr(getattr(model, "parameters", None), "sample"):
+                rng = np.random.default_rng(stream)
+                drawn[number] = model.parameters.sample(rng, shape, kind="dtod")
+    return Array(
+        Cell(reram, selector),
+        rows=table.rows,
+        cols=table.cols,
+        parasitics=parasitics,
+        layout=Layout(table.layout),
+        name=study.name if study.name.isidentifier() else "array",
+        parameters=drawn[0],
+        selector_parameters=drawn[1],
+    )
+
+
+def _step_key(study: StudyFile, step: int) -> str:
+    """Names the result of a step: study up to there, and this version of the code."""
+    from cosim.study import code_fingerprint
+
+    text = f"{study.fingerprint(step + 1)} {code_fingerprint()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _finished(path: Path, key: str) -> xr.Dataset | None:
+    from cosim.dataset import load
+
+    if not path.is_file():
+        return None
+    try:
+        dataset = load(path)
+    except DataError:
+        return None
+    return dataset if dataset.attrs.get("study_key") == key else None
+
+
+def run_study(
+    study: StudyFile, folder: str | Path, *, fresh: bool = False, quiet: bool = False
+) -> Outcome:
+    """Run every experiment of a study and write data, plots and page into `folder`.
+
+    Parameters
+    ----------
+    study : StudyFile
+    folder : path
+        Made when missing; nothing is written outside it.
+    fresh : bool
+        Run again what `folder` already holds.
+    quiet : bool
+        No progress on standard error.
+
+    Raises
+    ------
+    CosimError
+        A wrong study, or a run that gave no result. Steps that were finished stay in `folder`,
+        and the next call goes on from them.
+    """
+    from cosim.dataset import save
+    from cosim.report import describe
+
+    started = time.monotonic()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if study.path is not None and study.path.resolve() != (folder / STUDY_COPY).resolve():
+        shutil.copyfile(study.path, folder / STUDY_COPY)
+    sections: list[Section] = []
+    problems: list[str] = []
+    names: list[str] = []
+    array: Array | None = None
+    for step, name in enumerate(study.experiment):
+        entry = EXPERIMENTS[name]
+        settings = study.settings.get(name, {})
+        if not quiet:
+            print(f"[{step + 1}/{len(study.experiment)}] {name}", file=sys.stderr, flush=True)
+        if entry.job:
+            job: JobResult = entry.load()(**settings).run(
+                folder=folder, study=study, fresh=fresh, progress=not quiet
+            )
+            sections += job.sections
+            problems += job.problems
+            names += list(job.datasets)
+            continue
+        array = build_array(study) if array is None else array
+        key = _step_key(study, step)
+        path = folder / f"{name}.nc"
+        dataset = None if fresh else _finished(path, key)
+        if dataset is None:
+            experiment = entry.load()(array, **settings)
+            dataset = experiment.run(
+                simulator=study.simulator, seed=study.seed + step, progress=not quiet
+            )
+            dataset.attrs["study_key"] = key
+            save(dataset, path)
+        elif not quiet:
+            print("      already there, taken as it is", file=sys.stderr, flush=True)
+        if any(str(n).startswith("final_") for n in dataset):
+            array = array.with_states(dataset)
+        names.append(name)
+        section = describe(dataset)
+        sections.append(section)
+        problems += section.problems
+    return _finish(folder, study.title or study.name, sections, problems, names, started)
+
+
+def _finish(
+    folder: Path,
+    title: str,
+    sections: list[Section],
+    problems: list[str],
+    names: list[str],
+    started: float,
+) -> Outcome:
+    from cosim.commands.output import plain
+    from cosim.report import write_page
+
+    figures = tuple(f for s in sections for f in s.figures)
+    problems = problems + [
+        f"{f.name} is {f.ours}, required: {f.beside}"
+        for f in figures
+        if f.required and f.verdict == "miss"
+    ]
+    page = write_page(folder, title=title, sections=sections, problems=problems)
+    rows = [plain(f) | {"verdict": f.verdict} for f in figures]
+    summary = {"title": title, "figures": rows, "problems": problems}
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    files = [f"{n}.nc" for n in names] + [p.file for s in sections for p in s.plots]
+    return Outcome(
+        folder=folder,
+        page=page,
+        files=(*files, page.name, "summary.json"),
+        figures=figures,
+        problems=tuple(problems),
+        seconds=time.monotonic() - started,
+    )
+
+
+def report_result(result: str | Path, output: str | Path | None = None) -> Outcome:
+    """Make plots and page again from a folder of results, or from one netCDF file.
+
+    Raises
+    ------
+    DataError
+        There is no result, or it is damaged.
+    """
+    from cosim.dataset import load
+    from cosim.report import describe
+
+    result = Path(result)
+    started = time.monotonic()
+    if result.is_dir() and (result / STUDY_COPY).is_file():
+        study = load_study(result / STUDY_COPY)
+        if any(EXPERIMENTS[n].job for n in study.experiment):
+            # A job keeps its steps in the folder, so running it again only redraws.
+            folder = Path(output) if output else result
+            if folder.resolve() != result.resolve():
+                shutil.copytree(result, folder, dirs_exist_ok=True)
+            return run_study(study, folder, quiet=True)
+        paths = [result / f"{n}.nc" for n in study.experiment]
+    else:
+        paths = sorted(result.glob("*.nc")) if result.is_dir() else [result]
+    if not paths:
+        raise DataError(
+            thing="no results in this folder",
+            value=str(result),
+            next_step="Give the folder that `cosim run -o` wrote, or a .nc file",
+        )
+    folder = Path(output) if output else (result if result.is_dir() else result.parent)
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = [describe(load(path)) for path in paths]
+    problems = [p for s in sections for p in s.problems]
+    names = [p.stem for p in paths]
+    return _finish(folder, result.stem, sections, problems, names, started)
