@@ -1,0 +1,222 @@
+"""Electro-thermal study of the device: factors for the compact model, and maps.
+
+The finite elements answer three questions about the compact model: is its
+thermal resistance what geometry and materials give; is its effective length
+the field in the dome; and how hot is the dome at half voltage, where a
+half-selected cell sits, against full voltage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact_models.errors import ConfigError, best_matches
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DEFAULTS: dict[str, Any] = {
+    "amplitude": 1.35,
+    "fractions": [0.25, 0.5, 0.75, 1.0],
+    "states": [3.77e25, 1.64e25, 7e24],
+    "read_voltage": 0.2,
+    "fineness": 1.0,
+    "materials": "literature",
+    "convergence": True,
+    "sensitivity": True,
+    "plots": True,
+    "map_points": 121,
+}
+
+
+def run_study(
+    config: dict[str, Any] | None = None, output: Path | None = None, progress: bool = True
+) -> xr.Dataset:
+    """Solve the device over states and voltages and reduce it to lumped factors.
+
+    Parameters
+    ----------
+    config : dict, optional
+        ``amplitude`` [V], ``fractions`` of it, ``states`` (vacancy densities
+        [1/m^3]), ``read_voltage`` [V], ``fineness``, ``materials``
+        ("literature" or "calibrated"), ``convergence``, ``sensitivity``,
+        ``plots``, ``map_points``.
+    output : Path, optional
+        Folder for ``electrothermal.nc`` and the pictures; nothing is written without it.
+    progress : bool
+        Print one line a state.
+
+    Returns
+    -------
+    xarray.Dataset
+        Factors over (state, voltage) and the compact model's own values beside
+        them; over (mesh) the convergence; over (parameter, bound) the
+        sensitivity; maps over (state, z, r) at the amplitude.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key or a value that makes no sense.
+    """
+    import xarray as xr
+
+    import cosim
+    from compact_models import electrothermal as et
+    from compact_models import load_model
+
+    c = _checked(config)
+    voltages = np.array(
+        sorted({c["read_voltage"], *(c["amplitude"] * f for f in c["fractions"])}), dtype=float
+    )
+    states = np.asarray(c["states"], dtype=float)
+    reram = load_model("cmo_hfox")
+    results: list[list[et.Factors]] = []
+    pictures: list[dict[str, Any]] = []
+    for vacancies in states:
+        device = et.make_device(
+            vacancies=float(vacancies), fineness=c["fineness"], materials=c["materials"]
+        )
+        solved = et.sweep(device, voltages.tolist())
+        results.append([found for found, _ in solved])
+        pictures.append(et.maps(device, solved[-1][1], c["map_points"]))
+        if progress:
+            last = solved[-1][0]
+            print(
+                f"vacancies {vacancies:.3g} 1/m^3: R_th {solved[0][0].R_th:.3g} K/W, "
+                f"dome {last.temperature_mean:.0f} K at {last.voltage:g} V"
+            )
+    variables: dict[str, Any] = {
+        name: (
+            ("state", "voltage"),
+            [[getattr(f, name) for f in row] for row in results],
+            {"units": unit},
+        )
+        for name, unit in et.UNITS.items()
+        if name != "voltage"
+    }
+    grid = {"voltage": voltages[None, :], "vacancies": states[:, None]}
+    variables["compact_current"] = (("state", "voltage"), reram.current(**grid), {"units": "A"})
+    variables["compact_temperature"] = (
+        ("state", "voltage"),
+        reram.temperature(**grid),
+        {"units": "K"},
+    )
+    for name, unit in (("potential", "V"), ("temperature", "K"), ("field", "V/m")):
+        stack = np.array([picture[name] for picture in pictures])
+        variables[f"map_{name}"] = (("state", "z", "r"), stack, {"units": unit})
+    base = et.make_device(
+        vacancies=float(states[0]), fineness=c["fineness"], materials=c["materials"]
+    )
+    if c["convergence"]:
+        variables |= _convergence(base, c)
+    if c["sensitivity"]:
+        variables |= _sensitivity(base, c)
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "voltage": ("voltage", voltages, {"units": "V"}),
+            "state": ("state", states, {"units": "1/m**3"}),
+            "r": ("r", pictures[0]["r"], {"units": "m"}),
+            "z": ("z", pictures[0]["z"], {"units": "m"}),
+        },
+        attrs={
+            "experiment": "electrothermal",
+            "materials": c["materials"],
+            "parameter_fingerprint": et.electrothermal_parameters().fingerprint,
+            "citations": et.electrothermal_parameters().citation,
+            "version": getattr(cosim, "__version__", "unknown"),
+        },
+    )
+    if output is not None:
+        _write(dataset, Path(output), c, base)
+    return dataset
+
+
+def _checked(config: dict[str, Any] | None) -> dict[str, Any]:
+    given = dict(config or {})
+    for key in given:
+        if key not in DEFAULTS:
+            raise ConfigError(
+                thing="unknown key in an electro-thermal study",
+                value=key,
+                next_step=best_matches(key, DEFAULTS),
+            )
+    merged = {**DEFAULTS, **given}
+    positive = ("amplitude", "read_voltage", "fineness")
+    numbers = [merged[k] for k in positive] + list(merged["fractions"]) + list(merged["states"])
+    if not merged["states"] or not all(np.isfinite(v) and v > 0 for v in map(float, numbers)):
+        raise ConfigError(
+            thing="an electro-thermal study needs positive voltages, states and fineness",
+            value={k: merged[k] for k in (*positive, "fractions", "states")},
+        )
+    return merged
+
+
+def _convergence(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+    from compact_models import electrothermal as et
+
+    steps = [0.5 * c["fineness"], c["fineness"], 2.0 * c["fineness"]]
+    found = et.mesh_convergence(base, c["read_voltage"], steps)
+    variables: dict[str, Any] = {
+        f"mesh_{name}": (
+            ("mesh",),
+            [getattr(f, name) for f in found],
+            {
+                "units": et.UNITS[name],
+                "relative_error_of_last": et.discretisation_error(
+                    [getattr(f, name) for f in found]
+                ),
+            },
+        )
+        for name in ("R_th", "L_field", "conductance", "tau")
+    }
+    return variables | {"mesh_fineness": (("mesh",), steps, {"units": "1"})}
+
+
+def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+    from compact_models import electrothermal as et
+
+    found = et.sensitivity(base, c["read_voltage"])
+    names = list(found)
+    variables: dict[str, Any] = {
+        f"range_{name}": (
+            ("parameter", "bound"),
+            [[getattr(f, name) for f in found[n]] for n in names],
+            {"units": et.UNITS[name]},
+        )
+        for name in ("R_th", "L_field", "conductance", "tau")
+    }
+    values = [et.RANGES[n] for n in names]
+    variables["range_value"] = (("parameter", "bound"), values, {"units": "SI of the parameter"})
+    variables["parameter"] = (("parameter",), names)
+    variables["bound"] = (("bound",), ["low", "high"])
+    return variables
+
+
+def _write(dataset: xr.Dataset, folder: Path, c: dict[str, Any], base: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset.to_netcdf(folder / "electrothermal.nc", engine="h5netcdf")
+    if not c["plots"]:
+        return
+    from compact_models.electrothermal.plot import plot_maps, plot_temperature
+
+    for index, vacancies in enumerate(dataset.state.values):
+        picture = {
+            n: dataset[f"map_{n}"].values[index] for n in ("potential", "temperature", "field")
+        }
+        picture |= {"r": dataset.r.values, "z": dataset.z.values}
+        title = f"{vacancies:.3g} vacancies/m$^3$ at {float(dataset.voltage[-1]):g} V"
+        figure = plot_maps(picture, base.parameters, title)
+        figure.savefig(folder / f"maps_{index}.png", dpi=130)
+    curves: dict[str, Any] = {}
+    for index, vacancies in enumerate(dataset.state.values):
+        label = f"C = {vacancies:.3g} 1/m$^3$"
+        curves[f"finite elements, {label}"] = dataset.temperature_mean.values[index]
+        curves[f"compact model, {label}"] = dataset.compact_temperature.values[index]
+    figure = plot_temperature(
+        dataset.voltage.values, curves, base.parameters["T_0"], f"{c['materials']} materials"
+    )
+    figure.savefig(folder / "dome_temperature.png", dpi=130)
