@@ -257,6 +257,16 @@ class Array:
         """A copy with some memory-device parameters changed, scalars or (rows, cols)."""
         return replace(self, parameters={**self.parameters, **values})
 
+    def at_temperature(self, temperature: float) -> Self:
+        """A copy with every device whose model has an ambient ``T_0`` at `temperature` [K]."""
+        changes: dict[str, Any] = {}
+        if "T_0" in self.cell.reram.parameters:
+            changes["parameters"] = {**self.parameters, "T_0": temperature}
+        selector = self.cell.selector
+        if isinstance(selector, CompactModel) and "T_0" in selector.parameters:
+            changes["selector_parameters"] = {**self.selector_parameters, "T_0": temperature}
+        return replace(self, **changes)
+
     def with_states(self, states: Any) -> Self:
         """A copy which starts from given states.
 
@@ -272,6 +282,8 @@ class Array:
         """
         values = {}
         for state in self.cell.reram.states:
+            if not state.held:
+                continue
             for key in (f"final_{state.name}", state.name):
                 if key in states:
                     values[state.initial] = np.asarray(states[key], dtype=float)
@@ -335,4 +347,4 @@ class Array:
 
         drives = read(self, read_voltage, gate=gate)
         probes = tuple(f"i({name})" for name in drives if not name.startswith("wl"))
-        return Testbench(array=self, drives=drives, probes=probes, title="read").spice()
+        return Testbench(array=self, drives=drives, probes=probes, title="read").spice(check=False)

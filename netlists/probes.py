@@ -1,0 +1,273 @@
+"""From the probes a user asks for to the vectors that ngspice saves, and back.
+
+Cell currents need no ``savecurrents`` (35-100 % dearer) and no sense sources (one more
+unknown per cell): the potentials and states that the model's current depends on are saved,
+and the model's own expression gives the current from them, exactly as the simulator had it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import NetlistError, best_matches
+from compact_models.model import CompactModel
+from netlists.array import LINE_NAMES, Array, LineKind
+from netlists.topology import driver_node
+
+if TYPE_CHECKING:
+    from netlists.testbench import Testbench
+
+_SINGLE = re.compile(r"([iv])\(([A-Za-z0-9_.]+)\)\Z")
+_LINE_NODE = re.compile(r"(bl|sl|wl)_(\d+)_(\d+)\Z")
+GROUND = ""
+
+Formula = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vectors:
+    """How one probe follows from raw vectors.
+
+    Parameters
+    ----------
+    probe, unit : str
+    shape : tuple of int
+        Of one point: () for a single quantity, (rows, cols) for all cells.
+    inputs : tuple of tuple of str
+        For each argument of `formula`, the raw vector names (lower case) in C order of
+        `shape`; an empty name is ground.
+    formula : callable
+        Takes arrays (points, \\*shape), returns the same shape.
+    """
+
+    probe: str
+    unit: str
+    shape: tuple[int, ...]
+    inputs: tuple[tuple[str, ...], ...]
+    formula: Formula
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every raw vector needed, each once."""
+        return tuple(dict.fromkeys(n for part in self.inputs for n in part if n != GROUND))
+
+    def evaluate(
+        self, values: NDArray[np.float64], columns: Mapping[str, int]
+    ) -> NDArray[np.float64]:
+        """The probe's values.
+
+        Parameters
+        ----------
+        values : ndarray, shape (points, variables)
+            As in a raw file.
+        columns : mapping of str to int
+            Raw vector name in lower case -> column.
+
+        Returns
+        -------
+        ndarray, shape (points, \\*shape)
+        """
+        arguments = []
+        for names in self.inputs:
+            index = np.array([0 if n == GROUND else columns[n] for n in names], dtype=np.intp)
+            part = values[:, index]
+            grounded = [k for k, n in enumerate(names) if n == GROUND]
+            part[:, grounded] = 0.0
+            arguments.append(part.reshape((len(values), *self.shape)))
+        result = np.asarray(self.formula(*arguments), dtype=np.float64)
+        return np.ascontiguousarray(np.broadcast_to(result, (len(values), *self.shape)))
+
+
+def _same(a: Any) -> Any:
+    return a
+
+
+def _negative(a: Any) -> Any:
+    return -a
+
+
+def _difference(a: Any, b: Any) -> Any:
+    return a - b
+
+
+def _voltage(node: str) -> str:
+    return GROUND if node == "0" else f"v({node.lower()})"
+
+
+def resolve_node(testbench: Testbench, node: str) -> str:
+    """Circuit node that a probe's node means; lines without resistance are one node.
+
+    Raises
+    ------
+    NetlistError
+        The circuit has no such node.
+    """
+    array = testbench.array
+    sets = array.line_sets
+    known = [node for attachment in testbench.attachments for node in attachment.nodes]
+    feed = array.parasitics.r_feed
+    match = _LINE_NODE.match(node)
+    if match and match[1] in sets:
+        row, column = int(match[2]), int(match[3])
+        if row < array.rows and column < array.cols:
+            return sets[match[1]].node_at(row, column)  # type: ignore[index]
+    match = re.fullmatch(r"(bl|sl|wl)(_?)(\d+)", node)
+    if match and match[1] in sets:
+        lines = sets[match[1]]  # type: ignore[index]
+        line = int(match[3])
+        if line < lines.count:
+            if match[2] and lines.resistance == 0.0:
+                return node
+            if not match[2] and testbench.drives.get(node) is not None:
+                return driver_node(lines, line, feed)
+    match = re.fullmatch(r"mid_(\d+)_(\d+)", node)
+    if match and array.cell.selector is not None and _inside(array, match[1], match[2]):
+        return node
+    match = re.fullmatch(r"x([rm])_(\d+)_(\d+)\.(\w+)", node)
+    if match and _inside(array, match[2], match[3]):
+        model = array.cell.reram if match[1] == "r" else array.cell.selector
+        if isinstance(model, CompactModel):
+            inner = (*model.internal_nodes, *(s.name for s in model.states))
+            if match[4] in inner:
+                return node
+    if node == "0" or node in known:
+        return node
+    examples = [*array.drivers, sets["bl"].node_at(0, 0), sets["sl"].node_at(0, 0), *known]
+    raise NetlistError(
+        thing="probe of a node that the circuit does not have",
+        value=node,
+        next_step=best_matches(node, examples),
+    )
+
+
+def _inside(array: Array, row: str, column: str) -> bool:
+    return int(row) < array.rows and int(column) < array.cols
+
+
+def _cells(array: Array) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(array.rows) for j in range(array.cols)]
+
+
+def _line_nodes(array: Array, kind: LineKind) -> tuple[str, ...]:
+    lines = array.line_set(kind)
+    return tuple(_voltage(lines.node_at(i, j)) for i, j in _cells(array))
+
+
+def _terminal_nodes(array: Array) -> dict[str, tuple[str, ...]]:
+    """Raw vectors at every node of the memory device, by the model's node name."""
+    model = array.cell.reram
+    top, bottom = model.terminals
+    middle = tuple(f"v(mid_{i}_{j})" for i, j in _cells(array))
+    nodes = {
+        top: _line_nodes(array, "bl"),
+        bottom: _line_nodes(array, "sl") if array.cell.selector is None else middle,
+    }
+    for inner in model.internal_nodes:
+        nodes[inner] = tuple(f"v(xr_{i}_{j}.{inner.lower()})" for i, j in _cells(array))
+    return nodes
+
+
+def _state_nodes(array: Array, state: str) -> tuple[str, ...]:
+    return tuple(f"v(xr_{i}_{j}.{state.lower()})" for i, j in _cells(array))
+
+
+@lru_cache(maxsize=32)
+def _terminal_current(model: CompactModel) -> tuple[tuple[str, ...], tuple[str, ...], Formula]:
+    """Conduction current into the first terminal: its variables, parameters, and function."""
+    import sympy as sp
+
+    top = model.terminals[0]
+    total = sp.Integer(0)
+    for branch in model.branches:
+        if branch.current is not None and top in (branch.positive, branch.negative):
+            sign = 1 if branch.positive == top else -1
+            total += sign * branch.current
+    total = model.expand(total)
+    used = {str(s) for s in total.free_symbols}
+    variables = [f"v_{n}" for n in model.nodes if f"v_{n}" in used]
+    variables += [f"x_{s.name}" for s in model.states if f"x_{s.name}" in used]
+    parameters = sorted(used - set(variables))
+    symbols = [sp.Symbol(n, real=True) for n in (*variables, *parameters)]
+    return tuple(variables), tuple(parameters), sp.lambdify(symbols, total, modules="numpy")
+
+
+def _cell_current(testbench: Testbench) -> Vectors:
+    array = testbench.built_array
+    variables, parameters, function = _terminal_current(array.cell.reram)
+    nodes = _terminal_nodes(array)
+    inputs = tuple(
+        nodes[name[2:]] if name.startswith("v_") else _state_nodes(array, name[2:])
+        for name in variables
+    )
+    values = [array.parameter_array(name) for name in parameters]
+    return Vectors(
+        probe="cell_current",
+        unit="A",
+        shape=array.shape,
+        inputs=inputs,
+        formula=lambda *arguments: function(*arguments, *values),
+    )
+
+
+def vectors_of(testbench: Testbench, probe: str) -> Vectors:
+    """The raw vectors of one probe.
+
+    Raises
+    ------
+    NetlistError
+        Nothing of that name can be probed.
+    """
+    array = testbench.array
+    top, bottom = array.cell.reram.terminals
+    sets = array.line_sets
+
+    def every(unit: str, formula: Formula, *inputs: tuple[str, ...]) -> Vectors:
+        return Vectors(
+            probe=probe, unit=unit, shape=array.shape, inputs=inputs, formula=formula
+        )
+
+    match = _SINGLE.match(probe)
+    if match and match[1] == "v":
+        node = resolve_node(testbench, match[2])
+        return Vectors(
+            probe=probe, unit="V", shape=(), inputs=((_voltage(node),),), formula=_same
+        )
+    if match:
+        name = testbench.source_name(match[2])
+        return Vectors(
+            probe=probe, unit="A", shape=(), inputs=((f"i({name})",),), formula=_negative
+        )
+    if probe == "cell_current":
+        return _cell_current(testbench)
+    if probe == "cell_voltage":
+        nodes = _terminal_nodes(array)
+        return every("V", _difference, nodes[top], nodes[bottom])
+    for kind, word in LINE_NAMES.items():
+        if kind not in sets:
+            continue
+        if probe == f"{word}_voltage":
+            return every("V", _same, _line_nodes(array, kind))  # type: ignore[arg-type]
+        if probe == f"{word}_current":
+            names = tuple(f"i({testbench.source_name(d)})" for d in sets[kind].drivers)  # type: ignore[index]
+            return Vectors(
+                probe=probe, unit="A", shape=(len(names),), inputs=(names,), formula=_negative
+            )
+    if probe.startswith("state:"):
+        state = array.cell.reram.state(probe[len("state:") :])
+        return every(state.unit if state.scale == 1.0 else "1", _same, _state_nodes(array, state.name))
+    known = ["cell_current", "cell_voltage"]
+    known += [f"{LINE_NAMES[k]}_{q}" for k in sets for q in ("voltage", "current")]
+    known += [f"state:{s.name}" for s in array.cell.reram.states]
+    raise NetlistError(
+        thing="nothing of that name can be probed",
+        value=probe,
+        limit="i(driver), v(node), " + ", ".join(known),
+        next_step=best_matches(probe, known),
+    )

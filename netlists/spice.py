@@ -1,0 +1,223 @@
+"""The text of a complete netlist."""
+
+from __future__ import annotations
+
+import textwrap
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from compact_models.errors import NetlistError
+from compact_models.model import CompactModel
+from netlists.analysis import DcSweep, Transient
+from netlists.names import check_name
+from netlists.topology import Element, definitions, driver_node, to_circuit
+from netlists.waveform import Waveform
+
+if TYPE_CHECKING:
+    from netlists.array import Array
+    from netlists.testbench import Testbench
+
+SWEEP = "sweep_value"
+_FAR = 1e3
+"""A pulse train that must not repeat gets a period this many times its length."""
+
+
+def number(value: float) -> str:
+    """A float as text that reads back as the same float, without SPICE suffixes."""
+    return repr(float(value))
+
+
+def _wrap(words: list[str], width: int = 110) -> str:
+    """Words on lines that SPICE joins again."""
+    return "\n+ ".join(
+        textwrap.wrap(" ".join(words), width, break_long_words=False, break_on_hyphens=False)
+    )
+
+
+def source_text(wave: Waveform, stop: float) -> str:
+    """DC value, PULSE, or PWL of a waveform in a transient that ends at `stop`."""
+    if wave.is_constant:
+        return f"DC {number(wave.values[0])}"
+    train = _as_pulse(wave, stop)
+    if train is not None:
+        return train
+    points = [number(x) for pair in zip(wave.times, wave.values, strict=True) for x in pair]
+    return _wrap([f"DC {number(wave.values[0])} PWL(", *points, ")"])
+
+
+def _as_pulse(wave: Waveform, stop: float) -> str | None:
+    """PULSE text when the waveform is equal trapezoids until `stop`, else None."""
+    times, values = wave.breakpoints, np.asarray(wave.values)
+    base = values[0]
+    top = values[np.argmax(np.abs(values - base))]
+    rising = np.flatnonzero((values[:-1] == base) & (values[1:] == top))
+    count = rising.size
+    if count == 0 or not np.isin(values, (base, top)).all():
+        return None
+    corners = rising[:, None] + np.arange(4)
+    if corners.max() >= times.size or (values[corners] != [base, top, top, base]).any():
+        return None
+    inside = np.zeros(times.size, dtype=bool)
+    inside[corners] = True
+    if (values[~inside] != base).any():
+        return None
+    starts = times[rising]
+    shapes = np.diff(times[corners], axis=1)
+    scale = 1e-9 * times[-1]
+    if np.ptp(shapes, axis=0).max() > 1e-6 * shapes.min():
+        return None
+    rise, width, fall = shapes[0]
+    if count == 1:
+        period = _FAR * max(stop, wave.duration)
+    else:
+        period = (starts[-1] - starts[0]) / (count - 1)
+        if np.abs(starts - starts[0] - period * np.arange(count)).max() > scale:
+            return None
+        # PULSE never ends, so the next pulse must lie beyond the end of the run.
+        if starts[-1] + period < stop:
+            return None
+    values_text = " ".join(number(x) for x in (base, top, starts[0], rise, fall, width, period))
+    return f"DC {number(base)} PULSE({values_text})"
+
+
+def _swept_text(wave: Waveform) -> str:
+    """Behavioural voltage that follows the sweep value."""
+    times, values = list(wave.times), list(wave.values)
+    # pwl() runs on along its last slope outside its points: hold the ends instead.
+    span = max(1.0, times[-1] - times[0])
+    times = [times[0] - _FAR * span, *times, times[-1] + _FAR * span]
+    values = [values[0], *values, values[-1]]
+    pairs = [f"{number(t)},{number(v)}" for t, v in zip(times, values, strict=True)]
+    return _wrap([f"pwl(v({SWEEP}),", *[p + "," for p in pairs[:-1]], pairs[-1] + ")"])
+
+
+def testbench_elements(testbench: Testbench) -> list[Element]:
+    """Elements of the array, its sources and the attachments."""
+    array, analysis = testbench.built_array, testbench.analysis
+    elements = array.elements(testbench.floating)
+    stop = analysis.stop if isinstance(analysis, Transient) else 0.0
+    swept = False
+    for lines in array.line_sets.values():
+        for line, driver in enumerate(lines.drivers):
+            wave = testbench.drives[driver]
+            if not isinstance(wave, Waveform):
+                continue
+            name = testbench.source_name(driver)
+            if name[0] == "b":
+                swept, value = True, _swept_text(wave)
+            elif isinstance(analysis, Transient):
+                value = source_text(wave, stop)
+            else:
+                value = f"DC {number(wave.values[0])}"
+            nodes = (driver_node(lines, line, array.parasitics.r_feed), "0")
+            elements.append(Element("source", name, nodes, value, role="driver"))
+    if swept or isinstance(analysis, DcSweep):
+        elements.append(Element("source", f"v{SWEEP}", (SWEEP, "0"), "DC 0.0", role="sweep"))
+    for a in testbench.attachments:
+        elements.append(
+            Element("device", f"x{a.name}", a.nodes, None, a.subcircuit, "attachment", a.parameters)
+        )
+    return elements
+
+
+def package_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return version("reram-cosim")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _device_text(array: Array) -> str:
+    parts = []
+    for device in (array.cell.reram, array.cell.selector):
+        if isinstance(device, CompactModel):
+            parts.append(f"{device.name} ({device.parameters.fingerprint})")
+        elif device is not None:
+            parts.append(f"{check_name(device.name)} (foundry card)")
+    return ", ".join(parts)
+
+
+def _header(testbench: Testbench) -> str:
+    array = testbench.built_array
+    seed = "none" if testbench.seed is None else str(int(testbench.seed))
+    wires = ", ".join(
+        f"{name} = {getattr(array.parasitics, name):g}"
+        for name in ("r_row", "r_col", "r_word", "c_row", "c_col", "c_word", "r_driver", "r_contact")
+        if getattr(array.parasitics, name)
+    )
+    lines = (
+        f"reram-cosim {package_version()}: {testbench.title}",
+        f"circuit: {array.name}, {array.rows} x {array.cols}, {array.layout.value} lines",
+        f"devices and parameter fingerprints: {_device_text(array)}",
+        f"array fingerprint: {array.fingerprint}",
+        f"wires per segment and feeds: {wires or 'ideal'}",
+        f"seed: {seed}",
+        "run: ngspice -b FILE",
+    )
+    return "".join(f"* {line}\n" for line in lines)
+
+
+def _analysis_command(testbench: Testbench) -> str:
+    analysis = testbench.analysis
+    if isinstance(analysis, Transient):
+        longest = analysis.stop / 50 if analysis.max_step is None else analysis.max_step
+        step = min(analysis.step, longest)
+        words = (step, analysis.stop, analysis.save_from, longest)
+        return "tran " + " ".join(number(w) for w in words)
+    if isinstance(analysis, DcSweep):
+        words = (analysis.start, analysis.stop, analysis.step)
+        return f"dc v{SWEEP} " + " ".join(number(w) for w in words)
+    return "op"
+
+
+def _options(testbench: Testbench) -> str:
+    o = testbench.options
+    words = [
+        ".options",
+        f"reltol={number(o.reltol)}",
+        f"abstol={number(o.abstol)}",
+        f"vntol={number(o.vntol)}",
+        f"gmin={number(o.gmin)}",
+        f"method={o.method}",
+        "noacct",
+        "noinit",
+    ]
+    if o.max_iterations is not None:
+        words.append(f"itl4={o.max_iterations}")
+    if testbench.temperature is not None:
+        words.append(f"temp={number(testbench.temperature - 273.15)}")
+    return _wrap(words)
+
+
+def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
+    """Complete netlist of a testbench; see :meth:`netlists.testbench.Testbench.spice`."""
+    stem, _, ending = raw.partition(".")
+    check_name(stem, "raw file name")
+    check_name(ending, "ending of the raw file name")
+    array = testbench.built_array
+    texts = dict.fromkeys(a.definition.strip() for a in testbench.attachments)
+    for text in texts:
+        if ".control" in text.lower() or ".end\n" in text.lower() + "\n":
+            raise NetlistError(
+                thing="attachment definition holds more than subcircuits",
+                value=text[:80],
+                limit="no .control block, no .end",
+            )
+    preamble = definitions(array) + "".join(f"{text}\n" for text in texts)
+    circuit = to_circuit(testbench.elements(), testbench.title, preamble)
+    body = str(circuit)
+    saves = _wrap([".save", *testbench.vector_names()])
+    control = (
+        ".control",
+        "set num_threads=1",
+        "set filetype=binary",
+        _analysis_command(testbench),
+        f"write {raw}",
+        "quit 0",
+        ".endc",
+    )
+    tail = "\n".join((_options(testbench), saves, *control, ".end"))
+    return f"{_header(testbench)}{body.rstrip()}\n{tail}\n"
