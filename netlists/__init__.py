@@ -1,8 +1,10 @@
 """Circuits: how devices are wired and driven. Imports compact_models only."""
 
+from netlists import bias
 from netlists.analysis import DcSweep, OperatingPoint, Options, Transient
-from netlists.array import Array, Drive, Layout
-from netlists.cell import Cell
+from netlists.array import Array
+from netlists.cell import Cell, ForeignTransistor
+from netlists.lines import Drive, Layout
 from netlists.parasitics import Parasitics
 from netlists.testbench import Attachment, Testbench
 from netlists.waveform import Waveform
@@ -13,6 +15,7 @@ __all__ = [
     "Cell",
     "DcSweep",
     "Drive",
+    "ForeignTransistor",
     "Layout",
     "OperatingPoint",
     "Options",
@@ -20,4 +23,5 @@ __all__ = [
     "Testbench",
     "Transient",
     "Waveform",
+    "bias",
 ]

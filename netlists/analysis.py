@@ -50,7 +50,7 @@ class DcSweep:
     def points(self) -> NDArray[np.float64]:
         """Values of s that are solved, shape (n,)."""
         count = int(np.floor((self.stop - self.start) / self.step * (1 + 1e-12) + 1e-9)) + 1
-        return self.start + self.step * np.arange(count)
+        return np.asarray(self.start + self.step * np.arange(count), dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)

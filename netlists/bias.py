@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compact_models.errors import NetlistError
-from netlists.array import Array, Layout
+from netlists.array import Array
+from netlists.lines import Layout, LineKind
 from netlists.waveform import Waveform, as_waveform
 
 Drives = dict[str, Waveform | None]
@@ -24,12 +25,15 @@ Scheme = Literal["gate", "half", "third", "floating"]
 _GROUND = Waveform.constant(0.0)
 
 
-def _line_of(array: Array, kind: Literal["bl", "sl", "wl"], row: int, column: int) -> int:
+def _line_of(array: Array, kind: LineKind, row: int, column: int) -> int:
     return row if array.line_set(kind).along == "row" else column
 
 
 def _fill(
-    array: Array, kind: Literal["bl", "sl", "wl"], chosen: dict[int, Waveform], other: Waveform | None
+    array: Array,
+    kind: LineKind,
+    chosen: dict[int, Waveform],
+    other: Waveform | None,
 ) -> Drives:
     lines = array.line_set(kind)
     if not lines.drivers:
@@ -48,9 +52,7 @@ def _cell(array: Array, cell: tuple[int, int]) -> tuple[int, int]:
     return row, column
 
 
-def every_cell(
-    array: Array, voltage: Waveform | float, *, gate: Waveform | float = 3.3
-) -> Drives:
+def every_cell(array: Array, voltage: Waveform | float, *, gate: Waveform | float = 3.3) -> Drives:
     """The same voltage over every cell at once (lines permitting).
 
     Parameters

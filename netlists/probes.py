@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from compact_models.errors import NetlistError, best_matches
 from compact_models.model import CompactModel
-from netlists.array import LINE_NAMES, Array, LineKind
+from netlists.array import Array
+from netlists.lines import LINE_NAMES, LineKind
 from netlists.topology import driver_node
 
 if TYPE_CHECKING:
@@ -117,10 +118,10 @@ def resolve_node(testbench: Testbench, node: str) -> str:
     if match and match[1] in sets:
         row, column = int(match[2]), int(match[3])
         if row < array.rows and column < array.cols:
-            return sets[match[1]].node_at(row, column)  # type: ignore[index]
+            return sets[match[1]].node_at(row, column)
     match = re.fullmatch(r"(bl|sl|wl)(_?)(\d+)", node)
     if match and match[1] in sets:
-        lines = sets[match[1]]  # type: ignore[index]
+        lines = sets[match[1]]
         line = int(match[3])
         if line < lines.count:
             if match[2] and lines.resistance == 0.0:
@@ -229,16 +230,12 @@ def vectors_of(testbench: Testbench, probe: str) -> Vectors:
     sets = array.line_sets
 
     def every(unit: str, formula: Formula, *inputs: tuple[str, ...]) -> Vectors:
-        return Vectors(
-            probe=probe, unit=unit, shape=array.shape, inputs=inputs, formula=formula
-        )
+        return Vectors(probe=probe, unit=unit, shape=array.shape, inputs=inputs, formula=formula)
 
     match = _SINGLE.match(probe)
     if match and match[1] == "v":
         node = resolve_node(testbench, match[2])
-        return Vectors(
-            probe=probe, unit="V", shape=(), inputs=((_voltage(node),),), formula=_same
-        )
+        return Vectors(probe=probe, unit="V", shape=(), inputs=((_voltage(node),),), formula=_same)
     if match:
         name = testbench.source_name(match[2])
         return Vectors(
@@ -253,15 +250,17 @@ def vectors_of(testbench: Testbench, probe: str) -> Vectors:
         if kind not in sets:
             continue
         if probe == f"{word}_voltage":
-            return every("V", _same, _line_nodes(array, kind))  # type: ignore[arg-type]
+            return every("V", _same, _line_nodes(array, kind))
         if probe == f"{word}_current":
-            names = tuple(f"i({testbench.source_name(d)})" for d in sets[kind].drivers)  # type: ignore[index]
+            names = tuple(f"i({testbench.source_name(d)})" for d in sets[kind].drivers)
             return Vectors(
                 probe=probe, unit="A", shape=(len(names),), inputs=(names,), formula=_negative
             )
     if probe.startswith("state:"):
         state = array.cell.reram.state(probe[len("state:") :])
-        return every(state.unit if state.scale == 1.0 else "1", _same, _state_nodes(array, state.name))
+        return every(
+            state.unit if state.scale == 1.0 else "1", _same, _state_nodes(array, state.name)
+        )
     known = ["cell_current", "cell_voltage"]
     known += [f"{LINE_NAMES[k]}_{q}" for k in sets for q in ("voltage", "current")]
     known += [f"state:{s.name}" for s in array.cell.reram.states]

@@ -44,7 +44,7 @@ def source_text(wave: Waveform, stop: float) -> str:
     if train is not None:
         return train
     points = [number(x) for pair in zip(wave.times, wave.values, strict=True) for x in pair]
-    return _wrap([f"DC {number(wave.values[0])} PWL(", *points, ")"])
+    return _wrap(["PWL(", *points, ")"])
 
 
 def _as_pulse(wave: Waveform, stop: float) -> str | None:
@@ -79,7 +79,7 @@ def _as_pulse(wave: Waveform, stop: float) -> str | None:
         if starts[-1] + period < stop:
             return None
     values_text = " ".join(number(x) for x in (base, top, starts[0], rise, fall, width, period))
-    return f"DC {number(base)} PULSE({values_text})"
+    return f"PULSE({values_text})"
 
 
 def _swept_text(wave: Waveform) -> str:
@@ -145,7 +145,16 @@ def _header(testbench: Testbench) -> str:
     seed = "none" if testbench.seed is None else str(int(testbench.seed))
     wires = ", ".join(
         f"{name} = {getattr(array.parasitics, name):g}"
-        for name in ("r_row", "r_col", "r_word", "c_row", "c_col", "c_word", "r_driver", "r_contact")
+        for name in (
+            "r_row",
+            "r_col",
+            "r_word",
+            "c_row",
+            "c_col",
+            "c_word",
+            "r_driver",
+            "r_contact",
+        )
         if getattr(array.parasitics, name)
     )
     lines = (
@@ -165,8 +174,8 @@ def _analysis_command(testbench: Testbench) -> str:
     if isinstance(analysis, Transient):
         longest = analysis.stop / 50 if analysis.max_step is None else analysis.max_step
         step = min(analysis.step, longest)
-        words = (step, analysis.stop, analysis.save_from, longest)
-        return "tran " + " ".join(number(w) for w in words)
+        times = (step, analysis.stop, analysis.save_from, longest)
+        return "tran " + " ".join(number(t) for t in times)
     if isinstance(analysis, DcSweep):
         words = (analysis.start, analysis.stop, analysis.step)
         return f"dc v{SWEEP} " + " ".join(number(w) for w in words)

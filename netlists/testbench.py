@@ -217,7 +217,7 @@ class Testbench:
         return vectors_of(self, probe)
 
     def vectors(self) -> dict[str, Vectors]:
-        """How every probe follows from raw vectors: ``v.names``, ``v.evaluate(values, columns)``."""
+        """How every probe follows from raw vectors: see :class:`netlists.probes.Vectors`."""
         return {probe: self.vectors_of(probe) for probe in self.probes}
 
     def vector_names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,9 +15,11 @@ from netlists.names import check_library_lines, check_name
 if TYPE_CHECKING:
     import networkx as nx
 
-    from netlists.array import Array, LineSet
+    from netlists.array import Array
+    from netlists.lines import LineSet
 
 Kind = Literal["resistor", "capacitor", "source", "device"]
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -72,7 +75,7 @@ def _line_elements(lines: LineSet, feed: float, floating: frozenset[str]) -> Ite
                     )
         if lines.resistance > 0.0:
             nodes = [lines.node(line, position) for position in range(lines.length)]
-            for before, after in zip(nodes[:-1], nodes[1:], strict=True):
+            for before, after in pairwise(nodes):
                 yield Element("resistor", f"r{after}", (before, after), lines.resistance)
             if lines.capacitance > 0.0:
                 for node in nodes:
@@ -161,7 +164,7 @@ def definitions(array: Array) -> str:
     """Library lines and subcircuit texts that the array's devices need."""
     from compact_models.emit.ngspice import subcircuit
 
-    parts = []
+    parts: list[str] = []
     selector = array.cell.selector
     if selector is not None and not isinstance(selector, CompactModel):
         parts += check_library_lines(selector.library)
