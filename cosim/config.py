@@ -207,7 +207,9 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
     source : str
         Named in error texts.
     """
-    from cosim.catalogue import EXPERIMENTS, settings_model
+    from cosim import catalogue
+
+    EXPERIMENTS = catalogue.EXPERIMENTS
 
     _refuse_hostile(content, source)
     chosen = content.get("experiment")
@@ -245,7 +247,7 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
             raise ConfigError(thing=f"{source} has an unknown key", value=key, next_step=step)
         if not isinstance(value, dict):
             raise ConfigError(thing=f"{source}: '{key}' is not a table", next_step=f"Write [{key}]")
-        table = _validate(settings_model(key), value, f"{source}: [{key}]")
+        table = _validate(catalogue.settings_model(key), value, f"{source}: [{key}]")
         settings[key] = {n: getattr(table, n) for n in table.model_fields_set}
     common |= {"experiment": tuple(names), "settings": settings}
     study = _validate(StudyFile, common, source)
