@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Experiments: what is done to an array, and what is measured."""

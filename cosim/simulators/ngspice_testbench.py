@@ -1,0 +1,67 @@
+"""A testbench through ngspice: emit, run, evaluate the probes, check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cosim.simulators.base import Result, RunProvenance
+from cosim.simulators.check import Checker, cells_to_check, check_probes
+from cosim.simulators.ngspice import NgspiceSimulator
+
+if TYPE_CHECKING:
+    from netlists.testbench import Testbench
+
+
+def _stop(testbench: Testbench) -> float | None:
+    from netlists.testbench import DcSweep, Transient
+
+    if isinstance(testbench.analysis, Transient):
+        return testbench.analysis.stop
+    if isinstance(testbench.analysis, DcSweep):
+        return float(testbench.analysis.points[-1])
+    return None
+
+
+def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
+    """Run `testbench`; raises a SimulatorError unless the run counts.
+
+    Raises
+    ------
+    NetlistError
+        The circuit breaks an electrical rule, or a probe names nothing.
+    SimulatorNotFound, NetlistRejected, NotConverged, SimulationTimeout, SimulatorKilled,
+    DiskFull, IncompleteResult, InconsistentResult
+    """
+    import numpy as np
+
+    from netlists.probes import vectors_of
+    from netlists.testbench import OperatingPoint
+
+    testbench.check()
+    wanted = testbench
+    chosen = cells_to_check(testbench) if simulator.check else None
+    if chosen is not None:
+        extra = check_probes(testbench, chosen)
+        wanted = replace(testbench, probes=tuple(dict.fromkeys((*testbench.probes, *extra))))
+    vectors = {probe: vectors_of(wanted, probe) for probe in wanted.probes}
+    expected = tuple(dict.fromkeys(name for v in vectors.values() for name in v.names))
+    run = simulator.run_text(wanted.spice(), expect=expected, stop=_stop(testbench))
+    plot = run.plots[-1]
+    columns = plot.columns()
+    values = np.asarray(plot.values, dtype=np.float64)
+    axis = np.zeros(len(values)) if isinstance(testbench.analysis, OperatingPoint) else plot.axis
+    probes = {name: v.evaluate(values, columns) for name, v in vectors.items()}
+    if chosen is not None:
+        Checker(wanted, chosen, axis, probes, run.run_directory or None).check()
+    return Result(
+        axis=axis,
+        data={name: probes[name] for name in testbench.probes},
+        provenance=RunProvenance(
+            simulator=simulator.name,
+            version=simulator.version,
+            netlist_sha256=run.netlist_sha256,
+            wall_time=run.wall_time,
+            warnings=run.warnings,
+        ),
+    )
