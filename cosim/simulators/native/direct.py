@@ -118,7 +118,12 @@ def _family(
 
 
 def assemble(
-    g_row: NDArray[np.float64], g_column: NDArray[np.float64], row: Lines, column: Lines
+    g_row: NDArray[np.float64],
+    g_column: NDArray[np.float64],
+    row: Lines,
+    column: Lines,
+    *,
+    parallel: bool = False,
 ) -> DirectSystem:
     """Assemble and factor ``[[R + G1, -G2], [-G1, C + G2]]``.
 
@@ -128,6 +133,8 @@ def assemble(
         Derivative of each cell's current with respect to its row node, and minus that with
         respect to its column node [S]; equal for a linear cell.
     row, column : Lines
+    parallel : bool
+        Whether the first family runs along the columns too.
 
     Raises
     ------
@@ -135,7 +142,11 @@ def assemble(
         If the system is singular: some node has no conducting path to any driver.
     """
     rows, cols = g_row.shape
-    row_index, size, entries = _family(rows, cols, row, 0)
+    if parallel:
+        row_index, size, entries = _family(cols, rows, row, 0)
+        row_index = np.ascontiguousarray(row_index.T)
+    else:
+        row_index, size, entries = _family(rows, cols, row, 0)
     column_index, size, more = _family(cols, rows, column, size)
     column_index = np.ascontiguousarray(column_index.T)
     entries += more

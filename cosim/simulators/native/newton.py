@@ -1,0 +1,302 @@
+"""Newton iteration on a whole array of nonlinear cells.
+
+The unknowns are the deviations of the line nodes from their drivers; every cell is condensed to
+its two line nodes (:mod:`cosim.simulators.native.cells`).  One step costs one pass over the cells
+and one line-preconditioned GMRES solve; a sparse direct solve stands in where that fails.
+Converged means: currents balance at *every* node to a given part of the largest branch current.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import NotConverged
+from cosim.simulators.native.direct import Lines, assemble
+from cosim.simulators.native.equations import CellEquations
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Convergence:
+    """How a solve ended.
+
+    Parameters
+    ----------
+    residual : float
+        Largest imbalance of currents at any node over the largest branch current.
+    newton, krylov, evaluations : int
+        Array Newton steps, Krylov iterations, cell evaluations.
+    direct : int
+        Steps that needed the sparse direct solver.
+    """
+
+    residual: float
+    newton: int
+    krylov: int
+    evaluations: int
+    direct: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ArraySystem:
+    """Cells, lines and the last solution of one array.
+
+    Parameters
+    ----------
+    equations : CellEquations
+    parameters : ndarray, shape (P,)
+        In the order of the equations.
+    varying, values : ndarray, shapes (K,) and (K, rows, cols)
+        Positions and values of the parameters that differ from cell to cell.
+    bit, source : Lines
+        Bit lines run along rows, or along columns if `parallel`; source lines along columns.
+    gate_along_rows : bool
+    tolerance : float
+        Of the balance of currents, relative to the largest branch current.
+    """
+
+    equations: CellEquations
+    parameters: Floats
+    varying: NDArray[np.int64]
+    values: Floats
+    rows: int
+    cols: int
+    bit: Lines
+    source: Lines
+    parallel: bool = False
+    gate_along_rows: bool = True
+    tolerance: float = 1e-10
+    max_newton: int = 60
+    warm: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        from cosim.simulators.native import lines
+
+        self._width = lines.width(self.cols)
+        shape = (self.rows, self._width)
+        n = len(self.equations.unknowns)
+        self.y = np.zeros((self.rows, self.cols, n))
+        self._slopes = np.zeros((self.rows, self.cols, 2 * n))
+        self._at = np.zeros((self.rows, self.cols, 2))
+        self.u, self.w, self.current = np.zeros((3, *shape))
+        self._g1, self._g2, self._f_row, self._f_col = np.zeros((4, *shape))
+        self._a_row, self._a_col = np.zeros((2, *shape))
+        self._last_row, self._last_col = np.zeros(self.bit.start.size), np.zeros(self.cols)
+        dynamic = any(name.startswith("x_reram_") for name in self.equations.unknowns) and (
+            len(self.equations.unknowns) - self.equations.nodes > len(self.equations.settled)
+        )
+        self.dynamic = dynamic
+        states = len(self.equations.held) if dynamic else 0
+        self.rates = np.zeros((states, self.rows, self.cols))
+        nodes = self.equations.nodes
+        self._weights = np.ones(n)
+        self._weights[nodes : n - states] = 1000.0
+        self.bit_delivered = np.zeros((self.bit.start.size, 2))
+        self.source_delivered = np.zeros((self.cols, 2))
+
+    def solve(
+        self,
+        *,
+        bit: Floats,
+        source: Floats,
+        gate: Floats,
+        held: Floats,
+        step: float = 0.0,
+    ) -> Convergence:
+        """Solve for driver voltages; the result stays in the system.
+
+        Parameters
+        ----------
+        bit, source, gate : ndarray
+            Voltage of each line's driver [V] (floating lines: anything).
+        held : ndarray, shape (states, rows, cols)
+            Held states, or their start in a time step.
+        step : float
+            Of the implicit stage [s].
+
+        Raises
+        ------
+        NotConverged
+        """
+        bit = np.where(self.bit.start + self.bit.end > 0, bit, 0.0)
+        source = np.where(self.source.start + self.source.end > 0, source, 0.0)
+        try:
+            done = self._newton(bit, source, gate, held, step)
+        except NotConverged:
+            if step > 0.0:
+                self.warm = False
+                raise
+            done = self._ramp(bit, source, gate, held, step)
+        self.warm = True
+        return done
+
+    def _ramp(
+        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
+    ) -> Convergence:
+        """Raise all line voltages together from zero, where everything is at rest."""
+        self.warm = False
+        self.u[:], self.w[:] = 0.0, 0.0
+        reached, advance = 0.0, 0.25
+        done: Convergence | None = None
+        while reached < 1.0:
+            trial = min(1.0, reached + advance)
+            keep = self.u.copy(), self.w.copy()
+            try:
+                done = self._newton(trial * bit, trial * source, gate, held, step)
+            except NotConverged:
+                self.u[:], self.w[:] = keep
+                self.warm = False
+                advance *= 0.25
+                if advance < 1e-3:
+                    raise
+                continue
+            reached = trial
+            self.warm = True
+            advance *= 2.0
+        assert done is not None
+        return done
+
+    def _evaluate(
+        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
+    ) -> tuple[float, float, int, int]:
+        """Cells and balance at the present deviations: worst, largest, evaluations, bad cell.
+
+        A cell whose own iteration ended early counts as unbalanced until it is followed up.
+        """
+        from cosim.simulators.native.balance import balance_columns, balance_rows
+        from cosim.simulators.native.cells import solve_cells
+
+        row_zero, col_zero = np.zeros(self.rows), np.zeros(self.cols)
+        gate = np.asarray(gate, dtype=float)
+        small = 1e-5 if self.warm else 1e-3
+        evaluations, bad, last = solve_cells(
+            self.equations.equations, self.equations.prepare,
+            self.parameters, self.equations.prepared, self.varying, self.values, held,
+            row_zero if self.parallel else bit, bit if self.parallel else col_zero,
+            row_zero, source,
+            gate if self.gate_along_rows else row_zero,
+            col_zero if self.gate_along_rows else gate,
+            float(step), small, self.u, self.w, self.y, self._slopes, self._at, self.current,
+            self._g1, self._g2, self.rates, self._weights, self.equations.nodes, self.cols,
+            0, self.rows, 0 if self.warm else 1,
+        )  # fmt: skip
+        if bad >= 0:
+            return np.inf, 1.0, evaluations, bad
+        self.warm = True
+        self._unfinished = last > 1e-6
+        total = np.zeros(self._width)
+        if self.parallel:
+            np.negative(self.current, out=self._f_row)
+            flow = self._f_row.copy()
+            worst_bit, large_bit = balance_columns(
+                flow, self.u, self.cols, self.bit.resistance, self.bit.start, self.bit.end,
+                self._f_row, self.bit_delivered, total,
+            )  # fmt: skip
+        else:
+            worst_bit, large_bit = balance_rows(
+                self.current, self.u, self.cols, self.bit.resistance, self.bit.start,
+                self.bit.end, self._f_row, self.bit_delivered,
+            )  # fmt: skip
+        worst, large = balance_columns(
+            self.current, self.w, self.cols, self.source.resistance, self.source.start,
+            self.source.end, self._f_col, self.source_delivered, total,
+        )  # fmt: skip
+        large = max(large, large_bit, float(np.max(np.abs(self.current))))
+        return max(worst, worst_bit), large, evaluations, -1
+
+    def _newton(
+        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
+    ) -> Convergence:
+        worst, large, evaluations, bad = self._evaluate(bit, source, gate, held, step)
+        if bad >= 0:
+            raise NotConverged(
+                thing="no operating point found for cell",
+                value=(bad // self.cols, bad % self.cols),
+                limit="a finite solution of the cell's own equations",
+                next_step="Check the voltages against the device's limits, or take smaller steps",
+            )
+        krylov = direct = 0
+        for count in range(self.max_newton + 1):
+            # Below a femtoampere times the tolerance there is nothing left to balance.
+            if worst <= self.tolerance * max(large, 1e-15) and not self._unfinished:
+                return Convergence(
+                    residual=worst / large if large > 0 else 0.0,
+                    newton=count, krylov=krylov, evaluations=evaluations, direct=direct,
+                )  # fmt: skip
+            if count == self.max_newton:
+                break
+            du, dw, iterations = self._step(min(1e-4, max(1e-9, 1e-3 * worst / large)))
+            krylov += max(iterations, 0)
+            direct += iterations < 0
+            base_u, base_w = self.u.copy(), self.w.copy()
+            share = 1.0
+            while True:
+                np.multiply(du, share, out=self.u)
+                self.u += base_u
+                np.multiply(dw, share, out=self.w)
+                self.w += base_w
+                new, new_large, more, bad = self._evaluate(bit, source, gate, held, step)
+                evaluations += more
+                if new < worst * (1.0 - 1e-4 * share) or new <= 1e-9 * new_large:
+                    break
+                share *= 0.5
+                if share < 1e-3:
+                    if worst <= 1e-9 * large:
+                        # Rounding, not the iteration, sets this floor.
+                        return Convergence(
+                            residual=worst / large, newton=count, krylov=krylov,
+                            evaluations=evaluations, direct=direct,
+                        )  # fmt: skip
+                    self.u[:], self.w[:] = base_u, base_w
+                    raise self._failure(worst / large)
+            worst, large = new, new_large
+        raise self._failure(worst / large)
+
+    def _failure(self, residual: float) -> NotConverged:
+        return NotConverged(
+            thing="currents do not balance at every node of the array",
+            value=residual,
+            limit=f"{self.tolerance:g} of the largest branch current",
+            next_step="Look for lines without a path to a driver, or raise the voltages in steps",
+        )
+
+    def _step(self, forcing: float) -> tuple[Floats, Floats, int]:
+        """Newton step of the deviations; iterations, or -1 for the direct solver."""
+        from cosim.simulators.native import lines
+        from cosim.simulators.native.gmres import solve_newton
+
+        factor = lines.factor_columns if self.parallel else lines.factor_rows
+        du, dw = np.zeros_like(self.u), np.zeros_like(self.w)
+        bad = factor(
+            self._g1, self.cols, self.bit.resistance, self.bit.start, self.bit.end,
+            self._a_row, self._last_row,
+        )  # fmt: skip
+        bad_col = lines.factor_columns(
+            self._g2, self.cols, self.source.resistance, self.source.start, self.source.end,
+            self._a_col, self._last_col,
+        )  # fmt: skip
+        if max(bad, bad_col) < 0:
+            count, reached = solve_newton(
+                self._g1, self._g2, self.cols, self.parallel,
+                self.bit.resistance, self._a_row, self._last_row,
+                self.source.resistance, self._a_col, self._last_col,
+                self._f_row, self._f_col, du, dw, forcing, 30, 6,
+            )  # fmt: skip
+            if reached <= max(10.0 * forcing, 1e-3):
+                return du, dw, int(count)
+        inner = (slice(None), slice(0, self.cols))
+        system = assemble(
+            self._g1[inner], self._g2[inner], self.bit, self.source, parallel=self.parallel
+        )
+        du[inner], dw[inner] = system.solve(self._f_row[inner], self._f_col[inner])
+        if not (np.isfinite(du).all() and np.isfinite(dw).all()):
+            raise NotConverged(
+                thing="the array's equations are singular",
+                limit="every node needs a conducting path to a driver",
+                next_step="Drive the floating lines, or give the open cells a finite resistance",
+            )
+        return du, dw, -1

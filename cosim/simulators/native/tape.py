@@ -1,0 +1,209 @@
+"""Forward differentiation of a compact model's definitions into straight-line scalar code.
+
+Each definition becomes one assignment and one assignment per derivative, so the code grows with
+the number of definitions and not with their expansion.  Functions become intermediate scalars
+that share one exponential: ``sinh``, ``cosh`` and ``tanh`` of the same argument cost one ``exp``.
+What depends on parameters alone is put aside, to be computed once per cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
+
+from compact_models.errors import ModelError
+
+
+class Printer(PythonCodePrinter):  # type: ignore[misc]
+    """Bare names, floats at full length, small powers as products."""
+
+    def __init__(self) -> None:
+        super().__init__({"fully_qualified_modules": False})
+        self.known_functions |= {n: n for n in ("softplus", "logistic", "limexp")}
+
+    def _print_Float(self, expr: Any) -> str:
+        return repr(float(expr))
+
+    def _print_Rational(self, expr: Any) -> str:
+        return repr(float(expr))
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        base, exponent = expr.base, expr.exp
+        if exponent.is_Integer and 2 <= int(exponent) <= 3:
+            text = self.parenthesize(base, 100)
+            return "(" + "*".join([text] * int(exponent)) + ")"
+        if exponent == -1:
+            return f"(1.0/{self.parenthesize(base, 100)})"
+        if exponent.is_Integer:
+            return f"{self.parenthesize(base, 100)}**({int(exponent)})"
+        return str(super()._print_Pow(expr, rational=rational))
+
+
+class Tape:
+    """Records assignments with their derivatives.
+
+    Parameters
+    ----------
+    variables : symbols that derivatives are taken of
+    fixed : symbols that are given at run time without derivatives
+    """
+
+    def __init__(self, variables: list[Any], fixed: list[Any]) -> None:
+        self.lines: list[str] = []
+        self.prepared: list[tuple[str, str]] = []
+        self._slopes: dict[Any, dict[Any, Any]] = {v: {v: sp.Integer(1)} for v in variables}
+        self._moving: set[Any] = set(variables) | set(fixed)
+        self._functions: dict[tuple[str, Any], Any] = {}
+        self._print = Printer()
+        self._count = 0
+
+    def define(self, symbol: Any, expression: Any) -> None:
+        """Let `symbol` be `expression` of symbols known so far."""
+        expression = self._lower(sp.sympify(expression))
+        self._assign(symbol, expression)
+
+    def value(self, expression: Any) -> tuple[Any, dict[Any, Any]]:
+        """Symbol that holds `expression`, and its derivatives by variable."""
+        symbol = self._fresh("f")
+        self.define(symbol, expression)
+        return symbol, self._slopes.get(symbol, {})
+
+    def text(self, expression: Any) -> str:
+        """`expression` of known symbols as code."""
+        return str(self._print.doprint(expression))
+
+    def _fresh(self, stem: str) -> Any:
+        self._count += 1
+        return sp.Symbol(f"{stem}_{self._count}", real=True)
+
+    def _assign(self, symbol: Any, expression: Any, partials: dict[Any, Any] | None = None) -> None:
+        """Record ``symbol = expression``; `partials` by symbol, otherwise differentiated."""
+        free = expression.free_symbols
+        if partials is None and not free & self._moving:
+            self.prepared.append((str(symbol), self.text(expression)))
+            return
+        self._moving.add(symbol)
+        if partials is None:
+            partials = {s: sp.diff(expression, s) for s in free if s in self._slopes}
+        ordered = sorted(partials, key=str)
+        shared, reduced = sp.cse(
+            [expression, *(partials[s] for s in ordered)], symbols=iter(lambda: self._fresh("k"), 0)
+        )
+        for name, term in shared:
+            self._moving.add(name)
+            self.lines.append(f"{name} = {self.text(term)}")
+        self.lines.append(f"{symbol} = {self.text(reduced[0])}")
+        slopes: dict[Any, Any] = {}
+        for s, partial in zip(ordered, reduced[1:], strict=True):
+            for variable, slope in self._slopes[s].items():
+                slopes[variable] = slopes.get(variable, sp.Integer(0)) + partial * slope
+        kept = {}
+        for variable, slope in slopes.items():
+            if slope == 0:
+                continue
+            name = self._fresh("d")
+            self.lines.append(f"{name} = {self.text(slope)}")
+            kept[variable] = name
+        if kept:
+            self._slopes[symbol] = kept
+
+    def _lower(self, expression: Any) -> Any:
+        """Replace functions by symbols that hold their values, innermost first."""
+        if not expression.args:
+            return expression
+        lowered = expression.func(*(self._lower(a) for a in expression.args))
+        if isinstance(lowered, sp.Pow) and not lowered.exp.is_Integer:
+            if lowered.exp == sp.Rational(1, 2):
+                return self._function("sqrt", lowered.base)
+            if lowered.exp == sp.Rational(-1, 2):
+                return 1 / self._function("sqrt", lowered.base)
+            if not (lowered.free_symbols & self._moving):
+                return lowered
+            return self._function("exp", lowered.exp * self._function("log", lowered.base))
+        if isinstance(lowered, sp.Function):
+            if not (lowered.free_symbols & self._moving):
+                return lowered
+            return self._function(lowered.func.__name__, lowered.args[0])
+        return lowered
+
+    def _function(self, name: str, argument: Any) -> Any:
+        key = (name, argument)
+        if key in self._functions:
+            return self._functions[key]
+        if not (argument.free_symbols & self._moving):
+            result = sp.sqrt(argument) if name == "sqrt" else getattr(sp, name)(argument)
+        elif name in ("exp", "log", "sqrt"):
+            held = argument
+            if not argument.is_Symbol:
+                held = self._fresh("a")
+                self._assign(held, argument)
+            result = self._fresh(name[0])
+            self.lines.append(f"{result} = {name}({held})")
+            factor = {"exp": result, "log": 1 / held, "sqrt": 0.5 / result}[name]
+            self._moving.add(result)
+            slopes = self._slopes.get(held, {})
+            kept = {}
+            for variable, slope in slopes.items():
+                d = self._fresh("d")
+                self.lines.append(f"{d} = {self.text(factor * slope)}")
+                kept[variable] = d
+            if kept:
+                self._slopes[result] = kept
+        elif name in ("sinh", "cosh"):
+            grown = self._function("exp", argument)
+            shrunk = self._fresh("r")
+            self._assign(shrunk, 1 / grown)
+            sign = -1 if name == "sinh" else 1
+            result = self._fresh("h")
+            self._assign(result, (grown + sign * shrunk) / 2)
+        elif name == "limexp":
+            result = self._function("exp", argument)
+        elif name in ("softplus", "logistic"):
+            self._softplus(argument)
+            result = self._functions[key]
+        elif name == "tanh":
+            grown = self._function("exp", 2 * argument)
+            result = self._fresh("h")
+            # 1 - 2 / (e^2x + 1) stays finite where e^2x overflows; its slope is 1 - tanh^2.
+            inner = self._fresh("a")
+            self._assign(inner, argument)
+            self.lines.append(f"{result} = 1.0 - 2.0 / ({grown} + 1.0)")
+            self._moving.add(result)
+            kept = {}
+            for variable, slope in self._slopes.get(inner, {}).items():
+                d = self._fresh("d")
+                self.lines.append(f"{d} = {self.text((1 - result**2) * slope)}")
+                kept[variable] = d
+            if kept:
+                self._slopes[result] = kept
+        else:
+            raise ModelError(
+                thing="the native solver knows no such function in a model",
+                value=name,
+                limit="exp, log, sqrt, sinh, cosh, tanh, softplus, logistic, limexp",
+            )
+        self._functions[key] = result
+        return result
+
+    def _softplus(self, argument: Any) -> None:
+        """Record softplus and its derivative, the logistic function, with one exponential."""
+        inner, small, soft, share = (self._fresh(stem) for stem in "aesl")
+        self._assign(inner, argument)
+        self.lines += [
+            f"{small} = exp(-abs({inner}))",
+            f"{soft} = max({inner}, 0.0) + log1p({small})",
+            f"{share} = (1.0 if {inner} >= 0.0 else {small}) / (1.0 + {small})",
+        ]
+        self._moving |= {small, soft, share}
+        for result, factor in ((soft, share), (share, share * (1 - share))):
+            kept = {}
+            for variable, slope in self._slopes.get(inner, {}).items():
+                d = self._fresh("d")
+                self.lines.append(f"{d} = {self.text(factor * slope)}")
+                kept[variable] = d
+            if kept:
+                self._slopes[result] = kept
+        self._functions["softplus", argument] = soft
+        self._functions["logistic", argument] = share
