@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Networks on arrays of calibrated devices: data, layers, training algorithms."""

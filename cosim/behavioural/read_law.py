@@ -1,0 +1,176 @@
+"""Current of a cell against read voltage and conductance, as a short separable sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import CalibrationError
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadLaw:
+    """``I(V, G) = sum_r a_r(G) b_r(|V|) sign(V)``; without tables, ``I = G V``.
+
+    A separable sum keeps a matrix product a matrix product: one product per term.
+
+    Parameters
+    ----------
+    voltages : tuple of float
+        Grid of |V| [V], rising from 0.
+    shapes : tuple of tuple of float
+        b_r on that grid [V].
+    conductances : tuple of float
+        Grid of G [S], rising.
+    weights : tuple of tuple of float
+        a_r on that grid [S].
+    residual : float
+        Largest error of the sum relative to the largest current of the fit.
+    """
+
+    voltages: tuple[float, ...] = ()
+    shapes: tuple[tuple[float, ...], ...] = ()
+    conductances: tuple[float, ...] = ()
+    weights: tuple[tuple[float, ...], ...] = ()
+    residual: float = 0.0
+
+    @property
+    def linear(self) -> bool:
+        """True when the law is Ohm's."""
+        return not self.voltages
+
+    @property
+    def rank(self) -> int:
+        """Number of terms."""
+        return max(len(self.shapes), 1)
+
+    def shape(self, term: int, voltage: FloatArray) -> FloatArray:
+        """b_r(V) [V] with the sign of V; any shape."""
+        if self.linear:
+            return voltage
+        magnitude = np.interp(np.abs(voltage), self.voltages, self.shapes[term])
+        return np.sign(voltage) * magnitude
+
+    def weight(self, term: int, conductance: FloatArray) -> FloatArray:
+        """a_r(G) [S]; outside the fitted range it scales with the nearest end's G."""
+        if self.linear:
+            return conductance
+        low, high = self.conductances[0], self.conductances[-1]
+        inside = np.clip(conductance, low, high)
+        # Scaling by the conductance keeps a(G)/G, the shape, constant beyond the fitted range.
+        return np.interp(inside, self.conductances, self.weights[term]) * (conductance / inside)
+
+    def current(self, voltage: FloatArray, conductance: FloatArray) -> FloatArray:
+        """Current [A] at `voltage` [V] and `conductance` [S], broadcasting."""
+        voltage, conductance = np.asarray(voltage, float), np.asarray(conductance, float)
+        return sum(
+            (self.shape(r, voltage) * self.weight(r, conductance) for r in range(1, self.rank)),
+            self.shape(0, voltage) * self.weight(0, conductance),
+        )
+
+    @classmethod
+    def fit(
+        cls, voltages: FloatArray, conductances: FloatArray, currents: FloatArray, rank: int = 2
+    ) -> ReadLaw:
+        """Fit by singular value decomposition of a table of currents.
+
+        Parameters
+        ----------
+        voltages : ndarray, shape (n,)
+            Rising, positive [V].
+        conductances : ndarray, shape (m,)
+            Rising [S], as defined at the read voltage.
+        currents : ndarray, shape (n, m)
+            [A].
+        rank : int
+            Terms to keep.
+        """
+        voltages, conductances = np.asarray(voltages, float), np.asarray(conductances, float)
+        currents = np.asarray(currents, float)
+        if (
+            currents.shape != (voltages.size, conductances.size)
+            or not np.isfinite(currents).all()
+            or min(currents.shape) < max(rank, 2)
+            or voltages[0] <= 0
+            or (np.diff(voltages) <= 0).any()
+            or (np.diff(conductances) <= 0).any()
+        ):
+            raise CalibrationError(
+                thing="table of read currents",
+                value=currents.shape,
+                limit="finite, shape (voltages, conductances), both rising, voltages above 0",
+            )
+        left, values, right = np.linalg.svd(currents / conductances, full_matrices=False)
+        scale = float(voltages[-1])
+        shapes, weights = [], []
+        for r in range(rank):
+            sign = np.sign(left[-1, r]) or 1.0
+            top = max(np.abs(left[:, r]).max(), 1e-300)
+            shape = sign * left[:, r] / top * scale
+            shapes.append((0.0, *map(float, shape)))
+            weight = sign * right[r] * values[r] * top / scale * conductances
+            weights.append(tuple(float(w) for w in weight))
+        law = cls(
+            voltages=(0.0, *map(float, voltages)),
+            shapes=tuple(shapes),
+            conductances=tuple(float(g) for g in conductances),
+            weights=tuple(weights),
+        )
+        error = np.abs(law.current(voltages[:, None], conductances[None, :]) - currents).max()
+        return cls(
+            voltages=law.voltages,
+            shapes=law.shapes,
+            conductances=law.conductances,
+            weights=law.weights,
+            residual=float(error / np.abs(currents).max()),
+        )
+
+    @classmethod
+    def from_model(
+        cls,
+        reram: Any,
+        *,
+        selector_resistance: float = 0.0,
+        voltage_max: float = 0.25,
+        window: tuple[float, float] = (5e-6, 1.0e-4),
+        rank: int = 2,
+    ) -> ReadLaw:
+        """The read law of a compact model in series with a selector's on-resistance.
+
+        Parameters
+        ----------
+        reram : compact model
+            With ``current(voltage=, vacancies=)`` and ``vacancies_at(conductance=, ...)``.
+        selector_resistance : float
+            [Ohm]; the conductance argument of the law stays that of the ReRAM alone.
+        voltage_max : float
+            Largest read voltage across the cell [V].
+        window : tuple of float
+            Conductances at the model's read voltage of 0.2 V [S].
+        """
+        conductances = np.linspace(*window, 41)
+        vacancies = reram.vacancies_at(conductance=conductances)
+        inner = np.linspace(0.0, voltage_max, 101)
+        currents = reram.current(voltage=inner[:, None], vacancies=vacancies[None, :])
+        outer = inner[:, None] + currents * selector_resistance
+        voltages = np.linspace(voltage_max / 50, voltage_max, 50)
+        table = np.stack(
+            [np.interp(voltages, v, i) for v, i in zip(outer.T, currents.T, strict=True)], axis=1
+        )
+        return cls.fit(voltages, conductances, table, rank)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ReadLaw:
+        """Inverse of ``dataclasses.asdict``."""
+        return cls(
+            voltages=tuple(data["voltages"]),
+            shapes=tuple(tuple(s) for s in data["shapes"]),
+            conductances=tuple(data["conductances"]),
+            weights=tuple(tuple(w) for w in data["weights"]),
+            residual=float(data["residual"]),
+        )

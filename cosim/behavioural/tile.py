@@ -1,0 +1,281 @@
+"""A tile: weights as conductances, products as column currents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import ParameterError
+from cosim.behavioural.converters import Converter
+from cosim.behavioural.device import BehaviouralDevice
+from cosim.behavioural.ir_drop import effective_conductance, ideal
+from netlists import Drive, Parasitics
+
+FloatArray = NDArray[np.floating[Any]]
+Scheme = Literal["differential", "reference", "offset"]
+Solver = Callable[[FloatArray, Parasitics, Drive], FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileOptions:
+    """How a tile is built and read.
+
+    Parameters
+    ----------
+    scheme : str
+        ``"differential"``: output j is column 2j minus column 2j + 1.
+        ``"reference"``: one device a weight and one more column at mid window.
+        ``"offset"``: one device a weight, the current of mid window subtracted as a number.
+    read_voltage : float
+        Voltage of an input of 1 [V]; 0.2 V as published.
+    dac, adc : Converter
+        Inputs are in [-1, 1]. The ADC sees weight units (`adc.bound` in units of the
+        largest weight times the largest input) per output, after subtraction.
+    parasitics : Parasitics
+        Line resistances.
+    drive : Drive
+        Driven and sensed ends of the lines.
+    selector_resistance : float
+        Resistance of the selector in series with every device [Ohm].
+    noisy : bool
+        Apply the device's programming, relaxation and read noise.
+    solver : callable
+        ``solver(conductances, parasitics, drive)`` giving the effective conductances.
+    """
+
+    scheme: Scheme = "differential"
+    read_voltage: float = 0.2
+    dac: Converter = field(default_factory=lambda: Converter(bits=6, bound=1.0))
+    adc: Converter = field(default_factory=lambda: Converter(bits=8, bound=10.0))
+    parasitics: Parasitics = field(default_factory=Parasitics)
+    drive: Drive = field(default_factory=Drive)
+    selector_resistance: float = 0.0
+    noisy: bool = True
+    solver: Solver = effective_conductance
+
+    def __post_init__(self) -> None:
+        if self.scheme not in ("differential", "reference", "offset"):
+            raise ParameterError(
+                thing="weight scheme",
+                value=self.scheme,
+                limit="'differential', 'reference' or 'offset'",
+            )
+
+
+def weights_to_conductances(
+    weights: FloatArray, device: BehaviouralDevice, scheme: Scheme, weight_max: float
+) -> FloatArray:
+    """Target conductances [S] of a weight matrix.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (inputs, outputs)
+        Clipped at +-`weight_max`.
+
+    Returns
+    -------
+    ndarray, shape (inputs, 2 outputs), (inputs, outputs + 1) or (inputs, outputs)
+        Differential columns alternate plus, minus; a reference column is the last.
+    """
+    weights = np.asarray(weights, float)
+    if weights.ndim != 2 or not np.isfinite(weights).all() or not weight_max > 0:
+        raise ParameterError(
+            thing="weights of a tile",
+            value=(weights.shape, weight_max),
+            limit="2-D, finite; largest weight > 0",
+        )
+    w = np.clip(weights / weight_max, -1.0, 1.0)
+    if scheme == "offset":
+        return device.conductance(0.5 * (w + 1.0))
+    if scheme == "reference":
+        middle = np.full((w.shape[0], 1), 0.5)
+        return device.conductance(np.concatenate([0.5 * (w + 1.0), middle], axis=1))
+    out = np.empty((w.shape[0], 2 * w.shape[1]))
+    out[:, 0::2], out[:, 1::2] = np.maximum(w, 0.0), np.maximum(-w, 0.0)
+    return device.conductance(out)
+
+
+class Tile:
+    """A crossbar of behavioural devices, programmed and ready to be read.
+
+    Build with `Tile.program` (weights) or directly from conductances.
+
+    Parameters
+    ----------
+    device : BehaviouralDevice
+    conductances : ndarray, shape (rows, columns)
+        Conductances at the end of programming [S].
+    weight_max : float
+        Weight of a device pair at the two ends of the window.
+    options : TileOptions
+    seed : int
+        Of read noise and relaxation.
+    """
+
+    def __init__(
+        self,
+        device: BehaviouralDevice,
+        conductances: FloatArray,
+        *,
+        weight_max: float = 1.0,
+        options: TileOptions | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.device = device
+        self.programmed = np.asarray(conductances, float)
+        self.options = options or TileOptions()
+        self.weight_max = weight_max
+        relaxation, read = np.random.SeedSequence(seed).spawn(2)
+        self._draw = np.random.default_rng(relaxation).standard_normal(self.programmed.shape)
+        self._read_rng = np.random.default_rng(read)
+        columns = self.programmed.shape[1]
+        if self.options.scheme == "differential" and columns % 2:
+            raise ParameterError(
+                thing="columns of a differential tile", value=columns, limit="an even number"
+            )
+        self._cache: tuple[float | None, list[FloatArray]] | None = None
+
+    @classmethod
+    def program(
+        cls,
+        weights: FloatArray,
+        device: BehaviouralDevice,
+        *,
+        weight_max: float | None = None,
+        options: TileOptions | None = None,
+        seed: int = 0,
+    ) -> Tile:
+        """Program a weight matrix, with the device's programming noise.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (inputs, outputs)
+        weight_max : float, optional
+            Weight at the end of the window; by default the largest magnitude in `weights`.
+        """
+        options = options or TileOptions()
+        weights = np.asarray(weights, float)
+        if weight_max is None:
+            weight_max = float(np.abs(weights).max()) or 1.0
+        target = weights_to_conductances(weights, device, options.scheme, weight_max)
+        programming, rest = np.random.SeedSequence(seed).generate_state(2)
+        if options.noisy:
+            target = device.noise.program(target, np.random.default_rng(programming))
+        return cls(device, target, weight_max=weight_max, options=options, seed=int(rest))
+
+    @property
+    def inputs(self) -> int:
+        """Number of rows."""
+        return int(self.programmed.shape[0])
+
+    @property
+    def outputs(self) -> int:
+        """Number of products."""
+        columns = int(self.programmed.shape[1])
+        share = {"differential": columns // 2, "reference": columns - 1, "offset": columns}
+        return share[self.options.scheme]
+
+    def conductances(self, time: float | None = None) -> FloatArray:
+        """Device conductances [S] at `time` seconds after programming (None: just after)."""
+        if time is None or not self.options.noisy:
+            return self.programmed.copy()
+        return self.device.noise.relax(self.programmed, time, self._draw)
+
+    def effective(self, time: float | None = None) -> FloatArray:
+        """Effective conductances [S] seen through selectors and wires, small signal."""
+        return self._through_wires(self.conductances(time))
+
+    def weights(self, time: float | None = None) -> FloatArray:
+        """Weights, shape (inputs, outputs), as the conductances stand; no wires."""
+        conductance = self.conductances(time)
+        if self.options.scheme == "offset":
+            return (conductance - self._middle) / self._weight_unit
+        return self._subtract(conductance) / self._weight_unit
+
+    def currents(self, inputs: FloatArray, *, time: float | None = None) -> FloatArray:
+        """Column currents [A] for inputs in [-1, 1].
+
+        Parameters
+        ----------
+        inputs : ndarray, shape (batch, rows) or (rows,)
+        time : float, optional
+            Seconds after programming. With a time, relaxation and read noise apply.
+
+        Returns
+        -------
+        ndarray, shape (batch, columns) or (columns,)
+        """
+        inputs = np.asarray(inputs, float)
+        if inputs.shape[-1:] != (self.inputs,) or inputs.ndim > 2:
+            raise ParameterError(
+                thing="inputs of a tile", value=inputs.shape, limit=f"(batch, {self.inputs})"
+            )
+        voltage = self.options.dac.convert(inputs) * self.options.read_voltage
+        law = self.device.read_law
+        terms = self._terms(time)
+        total = law.shape(0, voltage) @ terms[0]
+        for r in range(1, law.rank):
+            total += law.shape(r, voltage) @ terms[r]
+        if self.options.noisy and self.device.noise.read and time is not None:
+            sigma = self.device.noise.read_sigma(self.conductances(time), time)
+            # Independent devices: variances add along the column.
+            spread = np.sqrt(np.square(voltage) @ np.square(sigma))
+            total += spread * self._read_rng.standard_normal(total.shape)
+        return total
+
+    def multiply(self, inputs: FloatArray, *, time: float | None = None) -> FloatArray:
+        """Products ``inputs @ weights`` through converters, devices and wires.
+
+        Returns
+        -------
+        ndarray, shape (batch, outputs) or (outputs,)
+            In weight units.
+        """
+        current = self.currents(inputs, time=time)
+        if self.options.scheme == "offset":
+            voltage = self.options.dac.convert(np.asarray(inputs, float))
+            volts = voltage.sum(axis=-1, keepdims=True) * self.options.read_voltage
+            current = current - volts * self._middle
+        else:
+            current = self._subtract(current)
+        unit = self._weight_unit * self.options.read_voltage * self.weight_max
+        return self.options.adc.convert(current / unit) * self.weight_max
+
+    @property
+    def _middle(self) -> float:
+        middle = float(self.device.conductance(0.5))
+        return middle / (1.0 + middle * self.options.selector_resistance)
+
+    @property
+    def _weight_unit(self) -> float:
+        span = self.device.window / self.weight_max
+        return span if self.options.scheme == "differential" else 0.5 * span
+
+    def _subtract(self, columns: FloatArray) -> FloatArray:
+        if self.options.scheme == "differential":
+            return columns[..., 0::2] - columns[..., 1::2]
+        return columns[..., :-1] - columns[..., -1:]
+
+    def _through_wires(self, conductance: FloatArray) -> FloatArray:
+        cell = conductance / (1.0 + conductance * self.options.selector_resistance)
+        if ideal(self.options.parasitics):
+            return cell
+        return self.options.solver(cell, self.options.parasitics, self.options.drive)
+
+    def _terms(self, time: float | None) -> list[FloatArray]:
+        if self._cache is not None and self._cache[0] == time:
+            return self._cache[1]
+        conductance = self.conductances(time)
+        # The wires' attenuation is taken at small signal and applied to every term.
+        safe = np.maximum(conductance, 1e-15)
+        attenuation = self._through_wires(safe) / safe
+        law = self.device.read_law
+        terms: list[FloatArray] = [
+            law.weight(r, conductance) * attenuation for r in range(law.rank)
+        ]
+        self._cache = (time, terms)
+        return terms
