@@ -105,6 +105,18 @@ class Array:
                 )
             if not np.isfinite(array).all():
                 raise ParameterError(thing=f"parameter {name} of the cells is not finite")
+            if isinstance(device, CompactModel):
+                limits = device.parameters.parameter(name)
+                for bound, bad in (
+                    ("below", array < limits.minimum),
+                    ("above", array > limits.maximum),
+                ):
+                    if bad.any():
+                        raise ParameterError(
+                            thing=f"parameter {name} of {int(bad.sum())} cells is {bound} its limit",
+                            value=float(array[bad].flat[0]),
+                            limit=f"{limits.minimum:g} to {limits.maximum:g} {limits.unit}",
+                        )
             array = np.array(np.broadcast_to(array, self.shape))
             array.setflags(write=False)
             arrays[name] = array

@@ -111,7 +111,11 @@ def check_path(path: str | Path, what: str = "library path", *, must_exist: bool
             limit="printable, without quotes, braces, semicolons or shell characters",
             next_step="Move the file to a folder with a plain name",
         )
-    if must_exist and not Path(text).is_file():
+    try:
+        found = not must_exist or Path(text).is_file()
+    except OSError:
+        found = False
+    if not found:
         raise NetlistError(
             thing=f"{what} does not exist", value=text, next_step="Check where the file is"
         )
@@ -162,3 +166,23 @@ def check_library_lines(lines: Iterable[str]) -> tuple[str, ...]:
         section = f" {match[4]}" if match[4] else ""
         checked.append(f'.{match[1]} "{path}"{section}')
     return tuple(checked)
+
+
+def check_definition(text: str) -> str:
+    """Return a subcircuit text when it holds nothing but subcircuits.
+
+    Raises
+    ------
+    NetlistError
+        A dot command other than ``.subckt``, ``.ends``, ``.model``, ``.param``, ``.func``.
+    """
+    allowed = (".subckt", ".ends", ".model", ".param", ".func")
+    for line in re.split(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]", text):
+        word = line.split()[:1]
+        if word and word[0].startswith(".") and word[0].lower() not in allowed:
+            raise NetlistError(
+                thing="definition of an attachment holds more than subcircuits",
+                value=line[:80],
+                limit=", ".join(allowed),
+            )
+    return text.strip()

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compact_models.errors import NetlistError
 from compact_models.model import CompactModel
 from netlists.analysis import DcSweep, Transient
-from netlists.names import check_name
+from netlists.names import check_definition, check_name
 from netlists.topology import Element, definitions, driver_node, to_circuit
 from netlists.waveform import Waveform
 
@@ -76,7 +75,7 @@ def _as_pulse(wave: Waveform, stop: float) -> str | None:
         if np.abs(starts - starts[0] - period * np.arange(count)).max() > scale:
             return None
         # PULSE never ends, so the next pulse must lie beyond the end of the run.
-        if starts[-1] + period < stop:
+        if starts[-1] + period < stop * (1 - 1e-9):
             return None
     values_text = " ".join(number(x) for x in (base, top, starts[0], rise, fall, width, period))
     return f"PULSE({values_text})"
@@ -207,14 +206,7 @@ def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
     check_name(stem, "raw file name")
     check_name(ending, "ending of the raw file name")
     array = testbench.built_array
-    texts = dict.fromkeys(a.definition.strip() for a in testbench.attachments)
-    for text in texts:
-        if ".control" in text.lower() or ".end\n" in text.lower() + "\n":
-            raise NetlistError(
-                thing="attachment definition holds more than subcircuits",
-                value=text[:80],
-                limit="no .control block, no .end",
-            )
+    texts = dict.fromkeys(check_definition(a.definition) for a in testbench.attachments)
     preamble = definitions(array) + "".join(f"{text}\n" for text in texts)
     circuit = to_circuit(testbench.elements(), testbench.title, preamble)
     body = str(circuit)

@@ -18,7 +18,7 @@ from netlists.waveform import Waveform, as_waveform
 
 if TYPE_CHECKING:
     from netlists.probes import Vectors
-    from netlists.rules import Finding
+    from netlists.limits import Finding
     from netlists.topology import Element
 
 __all__ = [

@@ -222,6 +222,9 @@ class Waveform:
         if not isinstance(other, Waveform):
             other = Waveform.constant(other)
         times = np.union1d(self.times, other.times)
+        # Times that differ by rounding only would be edges of no length.
+        close = np.diff(times, prepend=-np.inf) <= 8 * np.finfo(float).eps * times[-1]
+        times = times[~close]
         return Waveform(tuple(times.tolist()), tuple((self.at(times) + other.at(times)).tolist()))
 
     def split(self) -> tuple[Waveform, Waveform]:
@@ -235,8 +238,10 @@ class Waveform:
         if crossing.size:
             left, right = values[crossing], values[crossing + 1]
             zero = times[crossing] + (times[crossing + 1] - times[crossing]) * left / (left - right)
-            times = np.insert(times, crossing + 1, zero)
-            values = np.insert(values, crossing + 1, 0.0)
+            # A crossing that rounding puts onto a breakpoint needs none of its own.
+            apart = (zero > times[crossing]) & (zero < times[crossing + 1])
+            times = np.insert(times, crossing[apart] + 1, zero[apart])
+            values = np.insert(values, crossing[apart] + 1, 0.0)
         return (
             Waveform(tuple(times.tolist()), tuple(np.maximum(values, 0.0).tolist())),
             Waveform(tuple(times.tolist()), tuple(np.maximum(-values, 0.0).tolist())),
