@@ -34,11 +34,13 @@ the formed device is the published one, with nothing added.
 *Breakage.* In the thermochemical model of breakdown a bond in the field F is
 weakened by :math:`p_f F`; unbroken bonds, a fraction :math:`1 - \phi`, break at
 
-.. math:: \dot\phi = (1 - \phi) \, \nu_f \exp(-(E_f - p_f |F_{gap}|) / kT),
-          \quad F_{gap} = V_{gap} / (g + g_{min}).
+.. math:: \dot\phi = (1 - \phi) \, \nu_f
+          \exp(-\max(E_f - p_f |F_{gap}|, E_m) / kT),
+          \quad F_{gap} = V_{gap} / \sqrt{g^2 + g_{min}^2}.
 
-The lowered barrier has a smooth floor at zero, so the rate never exceeds
-:math:`\nu_f`; breakage does not depend on polarity and is never undone.
+However high the field, the freed oxygen must still hop away over its own barrier
+:math:`E_m`, which bounds the rate (the maximum is a smooth one). Breakage does
+not depend on polarity and is never undone.
 
 *What follows.* While the gap is long it takes all the voltage. As it closes,
 its field rises and it closes faster: breakdown is abrupt. In a sweep it comes
@@ -51,7 +53,7 @@ dome's vacancies settle where the published SET law takes them.
 
 Calibrated, not published: ``E_f`` (to the published mean forming voltage) and
 the spread of ``t_ox`` (to its published sigma). ``t_ox``, ``lambda_g``, ``R_g``
-are assumed, ``p_f`` and ``nu_f`` are literature values of HfO2.
+are assumed; ``p_f``, ``nu_f`` and ``E_m`` are literature values of HfO2.
 
 References
 ----------
@@ -61,12 +63,14 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from compact_models.errors import ModelError, ParameterError
+from compact_models.functions import clamp, softplus
 from compact_models.model import Branch, CompactModel, Definition, State, p, v, x
 from compact_models.parameters import ParameterSet
 
@@ -74,12 +78,20 @@ BOLTZMANN = 1.380649e-23
 ELEMENTARY_CHARGE = 1.602176634e-19
 DENSITY_SCALE = 1e25
 
+# Far bounds of what enters an exponential, for the sake of overshooting iterates.
+_BOUNDS = {"c": (0, 1000), "phi": (-0.5, 1.5), "dT": (-100, 100000)}
+
 TERMINALS = ("top", "bottom")
 
 
 def _smooth_maximum(a: sp.Expr, b: sp.Expr, width: sp.Expr) -> sp.Expr:
     # `a` stands in it once, which keeps the parse trees of ngspice short.
-    return b + width * sp.log(1 + sp.exp((a - b) / width))
+    return b + width * softplus((a - b) / width)
+
+
+def _bounded(state: str) -> sp.Expr:
+    low, high = _BOUNDS[state]
+    return clamp(x(state), sp.Float(low), sp.Float(high))
 
 
 def _definitions() -> tuple[Definition, ...]:
@@ -103,8 +115,8 @@ def _definitions() -> tuple[Definition, ...]:
     return (
         d("V", v("top") - v("bottom"), "V", "voltage across the device, SET positive"),
         d("V_d", v("m") - v("bottom"), "V", "voltage across the dome"),
-        d("C", sp.Float("1e25", 20) * x("c"), "1/m**3", "vacancy density in the dome"),
-        d("T", p("T_0") + x("dT"), "K", "temperature of the dome"),
+        d("C", sp.Float("1e25", 20) * _bounded("c"), "1/m**3", "vacancy density in the dome"),
+        d("T", p("T_0") + _bounded("dT"), "K", "temperature of the dome"),
         d("F", V_d / p("L"), "V/m", "field in the dome"),
         d("A", p("area_factor") * sp.pi * p("r") ** 2, "m**2", "conducting area of the dome"),
         d(
@@ -121,7 +133,7 @@ def _definitions() -> tuple[Definition, ...]:
             "A",
             "trap-to-trap hopping current through the dome",
         ),
-        d("gap", p("t_ox") * (1 - x("phi")), "m", "length of HfOx without a filament"),
+        d("gap", p("t_ox") * (1 - _bounded("phi")), "m", "length of HfOx without a filament"),
         d(
             "R_gap",
             p("R_g") * (sp.exp(gap / p("lambda_g")) - 1),
@@ -130,10 +142,16 @@ def _definitions() -> tuple[Definition, ...]:
         ),
         d("R", p("R_s") + p("R_line") + p("R_gap"), "ohm", "all that is in series with the dome"),
         d("I", (v("top") - v("m")) / p("R"), "A", "current through the device"),
-        d("F_gap", p("I") * p("R_gap") / (gap + p("g_min")), "V/m", "field in the gap", 1e9),
+        d(
+            "F_gap",
+            p("I") * p("R_gap") / sp.sqrt(gap**2 + p("g_min") ** 2),
+            "V/m",
+            "field in the gap",
+            1e9,
+        ),
         d(
             "E_gap",
-            _smooth_maximum(p("E_f") - p("p_f") * rounded_field, sp.Integer(0), p("E_width")),
+            _smooth_maximum(p("E_f") - p("p_f") * rounded_field, p("E_m"), p("E_width")),
             "J",
             "bond-breaking barrier lowered by the field",
         ),
@@ -205,9 +223,7 @@ class CmoHfox(CompactModel):
         """Return I / V [S] at the read voltage."""
         return self.current(voltage=read_voltage, vacancies=vacancies) / read_voltage
 
-    def vacancies_at(
-        self, *, conductance: ArrayLike, read_voltage: float = 0.2
-    ) -> NDArray[np.float64]:
+    def vacancies_at(self, *, conductance: ArrayLike, voltage: float = 0.2) -> NDArray[np.float64]:
         """Return the density [1/m^3] that reads as `conductance` [S].
 
         Raises
@@ -219,22 +235,23 @@ class CmoHfox(CompactModel):
 
         target = np.asarray(conductance, dtype=float)
         low, high = self.conductance(
-            vacancies=np.array([1e23, 1e26]), read_voltage=read_voltage
+            vacancies=np.array([1e23, 1e26]), read_voltage=voltage
         ).tolist()
         if target.size and (target.min() < low or target.max() > high):
             raise ParameterError(
                 thing="no vacancy density reads as that conductance [S]",
                 value=(float(target.min()), float(target.max())),
-                limit=f"{low:.4g} to {high:.4g} S at {read_voltage:g} V",
+                limit=f"{low:.4g} to {high:.4g} S at {voltage:g} V",
                 next_step="Choose targets inside the window of the device",
             )
 
-        def miss(log_density: NDArray[np.float64], wanted: NDArray[np.float64]) -> object:
-            got = self.conductance(vacancies=np.exp(log_density), read_voltage=read_voltage)
+        def miss(log_density: Any, wanted: Any) -> Any:
+            got = self.conductance(vacancies=np.exp(log_density), read_voltage=voltage)
             return got / wanted - 1.0
 
         bracket = (np.full(target.shape, np.log(1e23)), np.full(target.shape, np.log(1e26)))
-        found = find_root(miss, bracket, args=(target,))
+        search: Any = find_root
+        found = search(miss, bracket, args=(target,))
         return np.asarray(np.exp(found.x))
 
     def _steady(self, voltage: ArrayLike, vacancies: ArrayLike):  # type: ignore[no-untyped-def]
@@ -267,10 +284,13 @@ def build(parameters: ParameterSet | None = None) -> CmoHfox:
             Branch(name="series", positive="top", negative="m", current=p("I")),
             Branch(name="dome", positive="m", negative="bottom", current=p("I_dome")),
             Branch(
-                name="mim",
-                positive="top",
+                name="oxide", positive="top", negative="m", charge=p("C_ox") * (v("top") - v("m"))
+            ),
+            Branch(
+                name="oxide_dome",
+                positive="m",
                 negative="bottom",
-                charge=p("C_mim") * (v("top") - v("bottom")),
+                charge=p("C_dome") * (v("m") - v("bottom")),
             ),
         ),
         states=(
@@ -290,6 +310,7 @@ def build(parameters: ParameterSet | None = None) -> CmoHfox:
                 initial="phi_0",
                 lower=0.0,
                 upper=1.0,
+                runaway=True,
                 description="formed fraction of the HfOx gap",
             ),
             State(

@@ -102,6 +102,9 @@ class State:
     held : bool
         True: an operating point keeps the initial value (memory). False: an
         operating point settles it (temperature).
+    runaway : bool
+        True when the state can feed itself, as a breakdown does; printers then guard
+        the exponentials against overshooting iterates.
     time_constant : str, optional
         Parameter or definition with the state's own time constant [s]; it scales
         the state's equation where the state settles.
@@ -115,6 +118,7 @@ class State:
     scale: float = 1.0
     unit: str = "dimensionless"
     held: bool = True
+    runaway: bool = False
     time_constant: str | None = None
     description: str = ""
 
@@ -133,6 +137,8 @@ class CompactModel:
     parameters : ParameterSet
     limits : mapping of (terminal, terminal) to (low, high)
         Voltage range the equations are meant for [V]; rule checks use it.
+    frozen : tuple of State
+        States that :meth:`freeze` made constant.
     """
 
     name: str
@@ -144,6 +150,7 @@ class CompactModel:
     parameters: ParameterSet
     limits: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     description: str = ""
+    frozen: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse expressions with symbols nobody defines."""
@@ -210,15 +217,12 @@ class CompactModel:
 
         return replace(
             self,
-            definitions=tuple(
-                replace(d, expression=fix(d.expression)) for d in self.definitions
-            ),
+            definitions=tuple(replace(d, expression=fix(d.expression)) for d in self.definitions),
             branches=tuple(
                 replace(b, current=fix(b.current), charge=fix(b.charge)) for b in self.branches
             ),
-            states=tuple(
-                replace(s, rate=fix(s.rate)) for s in self.states if s.name not in states
-            ),
+            states=tuple(replace(s, rate=fix(s.rate)) for s in self.states if s.name not in states),
+            frozen=(*self.frozen, *(s for s in self.states if s.name in states)),
         )
 
     def check_parameters(self, names: Any) -> None:

@@ -36,14 +36,17 @@ from numpy.typing import ArrayLike, NDArray
 from sympy.printing.pycode import PythonCodePrinter
 
 from compact_models.errors import ModelError
+from compact_models.functions import NAMES, NUMBA_SOURCE, NUMPY_SOURCE
 from compact_models.model import CompactModel, p, v, x
 
 Backend = Literal["numpy", "numba"]
 
-_FORMAT = "2"
+_FORMAT = "4"
 _HEADERS = {
-    "numpy": "from numpy import exp, log, sinh, cosh, tanh, sqrt, pi\n\n",
-    "numba": "from math import exp, log, sinh, cosh, tanh, sqrt, pi\n\nimport numba\n\n",
+    "numpy": "from numpy import exp, log, logaddexp, maximum, minimum, sinh, cosh, tanh\n"
+    + f"from numpy import sqrt, pi, where\n\n{NUMPY_SOURCE}\n",
+    "numba": "from math import exp, log, log1p, sinh, cosh, tanh, sqrt, pi\n\nimport numba\n"
+    + f"\n{NUMBA_SOURCE}\n",
 }
 _DECORATORS = {"numpy": "", "numba": '@numba.njit(cache=True, error_model="numpy")\n'}
 
@@ -185,11 +188,12 @@ def _write_atomically(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
-class _Printer(PythonCodePrinter):  # type: ignore[misc]
+class _Printer(PythonCodePrinter):
     """Bare function names, so that one body serves numpy and numba."""
 
     def __init__(self) -> None:
         super().__init__({"fully_qualified_modules": False})
+        self.known_functions |= {n: n for n in NAMES}
 
     def _print_Float(self, expr: Any) -> str:
         return repr(float(expr))

@@ -9,6 +9,9 @@ Runs in every ngspice from 39 on. Three choices matter:
   multiplied with a source that is 0 V at direct current and 1 V in a transient.
 - A settling state (temperature) is its own RC network: an operating point finds
   its steady value.
+- Where a state can run away (forming), Newton iterates overshoot, and ngspice does
+  not recover from an overflow by cutting the time step; there, and only there, the
+  exponentials are guarded by bounds that no device reaches.
 - The cost of a behavioural source is its parse tree, so parameters that do not
   change from instance to instance are folded into numbers.
 """
@@ -26,16 +29,18 @@ from sympy.printing.codeprinter import CodePrinter
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel, Definition, State, p, v, x
 
-# Large enough that ngspice's charge tolerance (1e-14 C) is 1e-8 of a state, small
-# enough that its current tolerance (1e-12 A) is a rate of 1e-6 per second.
-STATE_CAPACITANCE = 1e-6
+# One farad: a current in amperes is a rate in 1/s, and the state's own equation
+# dominates its row of the matrix, without which pivoting fails in a breakdown.
+STATE_CAPACITANCE = 1.0
 
 
 def default_instance_parameters(model: CompactModel) -> tuple[str, ...]:
     """Initial states, and parameters with a device-to-device or cycle spread."""
-    initial = [s.initial for s in model.states if s.held]
+    initial = [s.initial for s in (*model.frozen, *model.states) if s.held]
     spread = [
-        n for n, q in model.parameters.parameters.items() if q.dtod is not None or q.ctoc is not None
+        n
+        for n, q in model.parameters.parameters.items()
+        if q.dtod is not None or q.ctoc is not None
     ]
     return tuple(dict.fromkeys(initial + spread))
 
@@ -83,17 +88,15 @@ def subcircuit(
         across = v(branch.positive) - v(branch.negative)
         ends = f"{branch.positive} {branch.negative}"
         if branch.current is not None:
-            expression = fold(branch.current)
-            resistance = _factor(across, expression)
+            resistance = _factor(across, fold(branch.current))
             if resistance is not None:
                 lines += _wrap(f"r{branch.name} {ends} {_value(1 / resistance)}")
             else:
-                lines += _wrap(f"b{branch.name} {ends} i={_print(expression)}")
+                lines += _wrap(f"b{branch.name} {ends} i={fold.text(branch.current)}")
         if branch.charge is not None:
-            charge = fold(branch.charge)
-            capacitance = _factor(across, charge)
+            capacitance = _factor(across, fold(branch.charge))
             if capacitance is None:
-                lines += _wrap(f"c{branch.name} {ends} q='{_print(charge)}'")
+                lines += _wrap(f"c{branch.name} {ends} q='{fold.text(branch.charge)}'")
             elif capacitance != 0:
                 lines += _wrap(f"c{branch.name} {ends} {_value(capacitance)}")
     if any(state.held for state in model.states):
@@ -108,16 +111,15 @@ def subcircuit(
 
 def _auxiliary(item: Definition, fold: _Folder) -> list[str]:
     """A node whose voltage is a definition that would otherwise be repeated."""
-    value = _print(fold(item.expression) / sp.Float(item.auxiliary_scale))
+    value = fold.text(item.expression / sp.Float(item.auxiliary_scale))
     return [*_wrap(f"b{item.name} 0 {item.name} i={value}"), f"r{item.name} {item.name} 0 1"]
 
 
 def _state(model: CompactModel, state: State, fold: _Folder) -> list[str]:
     if state.held:
         capacitance: Any = sp.Float(STATE_CAPACITANCE)
-        start = fold(p(state.initial)) - x(state.name)
-        charging = _print(capacitance * fold(state.rate))
-        current = f"time*v(tran)==0 ? {_print(start)} : {charging}"
+        start = fold.text(p(state.initial) - x(state.name))
+        current = f"time*v(tran)==0 ? {start} : {fold.text(capacitance * state.rate)}"
     else:
         if state.time_constant is None:
             raise ModelError(
@@ -125,7 +127,7 @@ def _state(model: CompactModel, state: State, fold: _Folder) -> list[str]:
                 next_step="Name the parameter or definition that holds it",
             )
         capacitance = fold(p(state.time_constant))
-        current = _print(fold(p(state.time_constant) * state.rate))
+        current = fold.text(p(state.time_constant) * state.rate)
     return [
         *_wrap(f"b{state.name} 0 {state.name} i={current}"),
         *_wrap(f"c{state.name} {state.name} 0 {_value(capacitance)}"),
@@ -137,6 +139,7 @@ class _Folder:
 
     def __init__(self, model: CompactModel, open_names: tuple[str, ...]) -> None:
         self._model = model
+        self.guarded = any(s.runaway for s in model.states)
         self._numbers = {
             p(n): sp.Float(value) for n, value in model.parameters.items() if n not in open_names
         }
@@ -146,7 +149,9 @@ class _Folder:
             for d in used
             if d.auxiliary_scale is not None
             # Without a node or a state in it, it is a number or a parameter expression.
-            and any(str(s).startswith(("v_", "x_")) for s in model.expand(d.expression).free_symbols)
+            and any(
+                str(s).startswith(("v_", "x_")) for s in model.expand(d.expression).free_symbols
+            )
         ]
         self._nodes = {p(d.name): sp.Float(d.auxiliary_scale) * v(d.name) for d in self.auxiliaries}
 
@@ -157,6 +162,10 @@ class _Folder:
             if symbol in expression.free_symbols:
                 expression = expression.subs(symbol, self._nodes.get(symbol, item.expression))
         return _evaluate(expression.subs(self._numbers))
+
+    def text(self, expression: Any) -> str:
+        """Return the folded expression as ngspice writes it."""
+        return str(_Printer(guarded=self.guarded).doprint(self(expression)))
 
 
 def _evaluate(expression: Any) -> Any:
@@ -182,11 +191,7 @@ def _value(expression: Any) -> str:
     return "{" + _Printer(parameters_bare=True).doprint(expression) + "}"
 
 
-def _print(expression: Any) -> str:
-    return str(_Printer().doprint(expression))
-
-
-class _Printer(CodePrinter):  # type: ignore[misc]
+class _Printer(CodePrinter):
     """sympy to the expression language of ngspice B-sources."""
 
     printmethod = "_ngspice"
@@ -196,10 +201,11 @@ class _Printer(CodePrinter):  # type: ignore[misc]
         "precision": 17,
         "user_functions": {},
         "parameters_bare": False,
+        "guarded": True,
     }
 
-    def __init__(self, *, parameters_bare: bool = False) -> None:
-        super().__init__({"parameters_bare": parameters_bare})
+    def __init__(self, *, parameters_bare: bool = False, guarded: bool = True) -> None:
+        super().__init__({"parameters_bare": parameters_bare, "guarded": guarded})
         self.known_functions = dict(_FUNCTIONS)
 
     def _print_Symbol(self, expr: Any) -> str:
@@ -229,6 +235,28 @@ class _Printer(CodePrinter):  # type: ignore[misc]
             return f"({text}*pow({text[1:-1]},{exponent - 1}))"
         raise ModelError(thing="no ngspice form for a power", value=str(expr))
 
+    def _print_sinh(self, expr: Any) -> str:
+        # Beyond +-25, more than any bias within limits gives, a straight line.
+        text = self._print(expr.args[0])
+        if not self._settings["guarded"]:
+            return f"sinh({text})"
+        return f"(abs({text})<25 ? sinh({text}) : 3.6e10*({text}-24*sgn({text})))"
+
+    def _print_softplus(self, expr: Any) -> str:
+        text = self._print(expr.args[0])
+        if not self._settings["guarded"]:
+            return f"ln(1+exp({text}))"
+        return f"({text}>40 ? {text} : ln(1+exp({text})))"
+
+    def _print_logistic(self, expr: Any) -> str:
+        return f"(0.5+0.5*tanh(0.5*({self._print(expr.args[0])})))"
+
+    def _print_clamp(self, expr: Any) -> str:
+        text, low, high = (self._print(a) for a in expr.args)
+        if not self._settings["guarded"]:
+            return self.parenthesize(expr.args[0], 1000)
+        return f"min(max({text},{low}),{high})"
+
     def _print_not_supported(self, expr: Any) -> str:
         raise ModelError(thing="no ngspice form for an expression", value=str(expr))
 
@@ -236,9 +264,10 @@ class _Printer(CodePrinter):  # type: ignore[misc]
         return lines
 
 
-_FUNCTIONS = {
-    name: name for name in ("exp", "sinh", "cosh", "tanh", "sqrt", "atan", "asinh", "sin", "cos")
-} | {"log": "ln", "Abs": "abs"}
+_FUNCTIONS = {name: name for name in ("exp", "tanh", "sqrt", "atan", "asinh", "sin", "cos")} | {
+    "log": "ln",
+    "Abs": "abs",
+}
 
 
 @lru_cache(maxsize=1)
