@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,20 +87,23 @@ def _line_elements(lines: LineSet, feed: float, floating: frozenset[str]) -> Ite
 
 
 def split_parameters(
-    values: Mapping[str, Any], defaults: Mapping[str, float]
+    values: Mapping[str, Any], model: CompactModel
 ) -> tuple[dict[str, float], dict[str, list[Any]]]:
-    """Parameters that all cells share and that differ from the default, and the others.
+    """Parameters that all cells share, and those that go onto the instances (nested lists).
 
-    The first go into the subcircuit as numbers, because a behavioural source costs its parse
-    tree; the second, as nested lists, go onto the instances.
+    The first become numbers in the subcircuit, because a behavioural source costs its parse
+    tree. Initial states never do: they change from run to run, and the text of the subcircuit
+    is worth keeping.
     """
+    initial = {state.initial for state in model.states}
     common: dict[str, float] = {}
     single: dict[str, list[Any]] = {}
     for name, value in values.items():
         array = np.asarray(value)
-        if (array == array.flat[0]).all():
-            if array.flat[0] != defaults[name]:
-                common[name] = float(array.flat[0])
+        if not (array != model.parameters[name]).any():
+            continue
+        if name not in initial and array.size > 1 and (array == array.flat[0]).all():
+            common[name] = float(array.flat[0])
         else:
             single[name] = array.tolist()
     return common, single
@@ -112,12 +116,12 @@ def array_elements(array: Array, floating: frozenset[str]) -> list[Element]:
     elements = [e for lines in sets.values() for e in _line_elements(lines, feed, floating)]
     reram, selector = array.cell.reram, array.cell.selector
     bit, source, word = sets["bl"], sets["sl"], sets.get("wl")
-    values = split_parameters(array.parameters, reram.parameters)[1]
+    values = split_parameters(array.parameters, reram)[1]
     selector_defaults: dict[str, float] = {}
     selector_values: dict[str, list[Any]] = {}
     if isinstance(selector, CompactModel):
         selector_name = subcircuit_name(selector)
-        selector_values = split_parameters(array.selector_parameters, selector.parameters)[1]
+        selector_values = split_parameters(array.selector_parameters, selector)[1]
     elif selector is not None:
         # A foundry card has its own defaults, so all of ours are written.
         selector_name = check_name(selector.subcircuit, "subcircuit of the selector")
@@ -160,10 +164,40 @@ def subcircuit_name(model: CompactModel) -> str:
     return check_name(model.name, "model name")
 
 
-def definitions(array: Array) -> str:
-    """Library lines and subcircuit texts that the array's devices need."""
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """Everything the text of a subcircuit depends on, as a key that can be hashed."""
+
+    equations: tuple[Any, ...]
+    fingerprint: str
+    instance_parameters: tuple[str, ...]
+    model: CompactModel = field(compare=False)
+
+    @classmethod
+    def of(cls, model: CompactModel, instance_parameters: tuple[str, ...]) -> _Definition:
+        equations = (
+            model.name,
+            model.description,
+            model.terminals,
+            model.internal_nodes,
+            model.definitions,
+            model.branches,
+            model.states,
+        )
+        return cls(equations, model.parameters.fingerprint, instance_parameters, model)
+
+
+@lru_cache(maxsize=64)
+def _subcircuit_text(definition: _Definition) -> str:
+    """Printing takes some 0.3 s of symbolic work, and a study writes thousands of netlists."""
     from compact_models.emit.ngspice import subcircuit
 
+    names = definition.instance_parameters
+    return subcircuit(definition.model, instance_parameters=names).strip()
+
+
+def definitions(array: Array) -> str:
+    """Library lines and subcircuit texts that the array's devices need."""
     parts: list[str] = []
     selector = array.cell.selector
     if selector is not None and not isinstance(selector, CompactModel):
@@ -173,9 +207,9 @@ def definitions(array: Array) -> str:
         (selector, array.selector_parameters),
     ):
         if isinstance(model, CompactModel):
-            common, single = split_parameters(values, model.parameters)
+            common, single = split_parameters(values, model)
             shared = model.with_parameters(**common) if common else model
-            parts.append(subcircuit(shared, instance_parameters=sorted(single)).strip())
+            parts.append(_subcircuit_text(_Definition.of(shared, tuple(sorted(single)))))
     return "\n".join(parts) + "\n"
 
 

@@ -98,15 +98,15 @@ def test_a_pulse_counts_at_its_worst_moment(array: Array) -> None:
     high = array.cell.reram.limits["top", "bottom"][1]
     half = Waveform.pulse(0.6 * high, 1e-6)
     later = Waveform.pulse(0.6 * high, 1e-6, delay=2e-6)
-    together = bias.read(array, 0.0) | {"bl0": half, "sl0": -half}
-    apart = bias.read(array, 0.0) | {"bl0": half, "sl0": -later}
+    together = bias.read(array, 0.0, gate=0.5) | {"bl0": half, "sl0": -half}
+    apart = bias.read(array, 0.0, gate=0.5) | {"bl0": half, "sl0": -later}
     timing = {"analysis": Transient(stop=4e-6, step=1e-8)}
     assert ("device limit", "error") in _rules(check(_bench(array, together, **timing)))
     assert ("device limit", "error") not in _rules(check(_bench(array, apart, **timing)))
 
 
 def test_negative_lines_with_a_transistor_give_a_warning(array: Array) -> None:
-    bench = _bench(array, bias.read(array, -1.3))
+    bench = _bench(array, bias.read(array, -1.3, gate=1.2))
     (warning,) = bench.check()
     assert warning.rule == "bulk junction"
     assert "RESET" in str(warning)
