@@ -1,0 +1,267 @@
+"""Half-select disturb: what a million pulses of half the voltage do to a cell.
+
+In a parallel update at +-V/2 [Choi2025] every cell of a selected row or column
+sees V/2 while only the crossing sees V. The dome is then much cooler and its
+vacancies nearly stand still. Here the drift equation itself is integrated over
+all pulses in one step (the state obeys one autonomous equation during the
+pulses and rests between them), so 1e6 pulses are as exact as one.
+
+The published figure is k = dG(V/2) / dG(V). Two readings of it are possible
+for a train of N half pulses and both are reported:
+
+``k_total``
+    whole change after N half pulses over one full step at the symmetry point:
+    the strict one, which the comparison uses;
+``k_each``
+    the same divided by N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import ConfigError, best_matches
+from cosim.experiments.open_loop import OpenLoop
+from cosim.experiments.pulse_map import Access, Population, draw_population
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+BOUNDS = ("g_max", "g_min")
+POLARITIES = ("set", "reset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disturb:
+    """Half pulses on cells at both ends of their window.
+
+    Parameters
+    ----------
+    up, down : float
+        Full amplitudes [V]; half pulses have half of each.
+    width : float
+        [s]
+    counts : tuple of int
+        Numbers of half pulses after which the cells are looked at.
+    fast_up, fast_down, fast_width : float
+        A fast full pulse at the symmetry point [V], [V], [s].
+    """
+
+    up: float = 1.4
+    down: float = -1.9
+    width: float = 2.5e-6
+    counts: tuple[int, ...] = (1, 1_000, 10_000, 100_000, 1_000_000)
+    fast_up: float = 1.6
+    fast_down: float = -2.3
+    fast_width: float = 60e-9
+
+    def __post_init__(self) -> None:
+        """Refuse wrong polarities and counts."""
+        if self.up <= 0 or self.down >= 0 or not self.counts or min(self.counts) < 1:
+            raise ConfigError(
+                thing="half-select disturb",
+                value=(self.up, self.down, self.counts),
+                limit="up > 0 > down, counts of 1 or more",
+            )
+
+    def run(
+        self, population: Population, access: Access, rng: np.random.Generator
+    ) -> DisturbResult:
+        """Find the window by open-loop pulsing, then disturb both ends of it."""
+        loop = OpenLoop(up=self.up, down=self.down, width=self.width, read_noise=False)
+        window = loop.run(population, access, access, rng)
+        shape = (2, 2, len(self.counts), population.size)
+        change = np.empty(shape)
+        temperature = np.empty((2, 2, population.size))
+        for b, start in enumerate((window.g_max, window.g_min)):
+            density = population.density_at(start)
+            for p, amplitude in enumerate((0.5 * self.up, 0.5 * self.down)):
+                for n, count in enumerate(self.counts):
+                    after = population.pulse(density, amplitude, count * self.width, access)
+                    change[b, p, n] = population.conductance(after) - start
+                table = population.pulse_map(amplitude, access)
+                rows = population.rows_of_devices
+                temperature[b, p] = [
+                    np.interp(np.log(d), table.log_density, table.temperature[r])
+                    for d, r in zip(density, rows, strict=True)
+                ]
+        middle = population.density_at(window.g_sp)
+        fast = np.array(
+            [
+                population.conductance(population.pulse(middle, v, self.fast_width, access))
+                - window.g_sp
+                for v in (self.fast_up, self.fast_down)
+            ]
+        )
+        return DisturbResult(
+            counts=np.array(self.counts),
+            change=change,
+            step=window.step,
+            temperature=temperature,
+            fast=fast,
+            window=(window.g_max, window.g_min, window.g_sp),
+            n_states=window.n_states,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DisturbResult:
+    """Changes of conductance under half pulses.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n,)
+    change : ndarray, shape (2, 2, n, k)
+        Over bound (G_max, G_min), polarity (SET, RESET), count, device [S].
+    step : ndarray, shape (k,)
+        Mean full step at the symmetry point [S].
+    temperature : ndarray, shape (2, 2, k)
+        Of the dome during a half pulse [K].
+    fast : ndarray, shape (2, k)
+        Change by one fast SET and one fast RESET pulse at the symmetry point [S].
+    window : tuple of ndarray
+        G_max, G_min, G_sp [S].
+    n_states : ndarray, shape (k,)
+    """
+
+    counts: NDArray[np.int64]
+    change: Floats
+    step: Floats
+    temperature: Floats
+    fast: Floats
+    window: tuple[Floats, Floats, Floats]
+    n_states: Floats
+
+    @property
+    def k_total(self) -> Floats:
+        """Whole change over one full step; shape of `change`."""
+        return np.asarray(np.abs(self.change) / self.step)
+
+    @property
+    def k_each(self) -> Floats:
+        """Change of one half pulse over one full step; shape of `change`."""
+        return np.asarray(self.k_total / self.counts[:, None])
+
+
+DEFAULTS: dict[str, Any] = {
+    "parameters": "cmo_hfox_350nm",
+    "up": 1.4,
+    "down": -1.9,
+    "width": 2.5e-6,
+    "counts": [1, 1_000, 10_000, 100_000, 1_000_000],
+    "devices": 25,
+    "access_resistance": 700.0,
+    "seed": 1,
+}
+
+
+def run_study(
+    config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
+) -> xr.Dataset:
+    """Disturb a population of devices.
+
+    Parameters
+    ----------
+    config : dict, optional
+        ``parameters`` (a file by name), ``up``, ``down`` [V], ``width`` [s],
+        ``counts``, ``devices``, ``access_resistance`` [Ohm], ``seed``.
+    output : Path, optional
+        Folder for ``disturb.nc`` and its picture.
+    progress : bool
+
+    Returns
+    -------
+    xarray.Dataset
+        ``change``, ``k_total`` over (bound, polarity, count, device) and the window.
+    """
+    import xarray as xr
+
+    from compact_models import load_model
+
+    given = dict(config or {})
+    for key in given:
+        if key not in DEFAULTS:
+            raise ConfigError(
+                thing="unknown key in a disturb study",
+                value=key,
+                next_step=best_matches(key, DEFAULTS),
+            )
+    c = {**DEFAULTS, **given}
+    model = load_model("cmo_hfox", c["parameters"])
+    rng = np.random.default_rng(c["seed"])
+    population = draw_population(model, c["devices"], rng)
+    counts: Sequence[int] = c["counts"]
+    found = Disturb(up=c["up"], down=c["down"], width=c["width"], counts=tuple(counts)).run(
+        population, Access(resistance=c["access_resistance"]), rng
+    )
+    dims = ("bound", "polarity", "count", "device")
+    dataset = xr.Dataset(
+        {
+            "change": (dims, found.change, {"units": "S"}),
+            "k_total": (dims, found.k_total, {"units": "1"}),
+            "temperature": (("bound", "polarity", "device"), found.temperature, {"units": "K"}),
+            "fast_change": (("polarity", "device"), found.fast, {"units": "S"}),
+            "step": (("device",), found.step, {"units": "S"}),
+            "n_states": (("device",), found.n_states, {"units": "1"}),
+            **{
+                name: (("device",), values, {"units": "S"})
+                for name, values in zip(
+                    ("conductance_max", "conductance_min", "conductance_symmetry"),
+                    found.window,
+                    strict=True,
+                )
+            },
+        },
+        coords={
+            "bound": ("bound", list(BOUNDS)),
+            "polarity": ("polarity", list(POLARITIES)),
+            "count": ("count", found.counts, {"units": "1"}),
+        },
+        attrs={
+            "experiment": "disturb",
+            "seed": c["seed"],
+            "parameter_fingerprint": model.parameters.fingerprint,
+            "citations": model.parameters.citation,
+        },
+    )
+    if progress:
+        mean = dataset.k_total.mean("device")
+        for count in found.counts:
+            worst = float(mean.sel(count=count).max())
+            print(f"{count:>9d} half pulses: largest mean k {worst:.2e}")
+    if output is not None:
+        from pathlib import Path
+
+        folder = Path(output)
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset.to_netcdf(folder / "disturb.nc", engine="h5netcdf")
+        plot_disturb(dataset).savefig(folder / "disturb.png", dpi=130)
+    return dataset
+
+
+def plot_disturb(dataset: xr.Dataset) -> Any:
+    """Draw k against the number of half pulses, with the published bound."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    axis = figure.subplots()
+    names = {"g_max": "at G_max", "g_min": "at G_min", "set": "+V/2", "reset": "-V/2"}
+    for bound in BOUNDS:
+        for polarity in POLARITIES:
+            k = dataset.k_total.sel(bound=bound, polarity=polarity)
+            mean = np.maximum(k.mean("device").values, 1e-12)
+            label = f"{names[polarity]} {names[bound]}"
+            axis.loglog(dataset["count"].values, mean, "o-", markersize=4, label=label)
+    axis.axhline(0.005, color="grey", linestyle="--", linewidth=1.0)
+    axis.text(1.2, 0.006, "published bound at 1e5: 0.005", color="grey", fontsize=8)
+    axis.set_ylim(1e-9, 3.0)
+    axis.set_xlabel("half pulses")
+    axis.set_ylabel("k = |change| / full step at symmetry point")
+    axis.legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,150 @@
+"""Open-loop pulsing of single cells: N_states, skew and noise-to-signal ratio.
+
+The published sequence [Falcone2025]: twice (400 up, 400 down), then 500
+alternating pulses, +1.35 / -1.3 V, 2.5 us. From it:
+
+- ``N_states`` = (G_max - G_min) / dG_sp, the window over the mean step at the
+  symmetry point;
+- ``skew`` = (G_max - G_sp) / (G_max - G_min);
+- ``NSR`` = sigma(dG_sp) / dG_sp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models import noise
+from compact_models.errors import ConfigError
+from cosim.experiments.pulse_map import Access, Population
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLoop:
+    """The open-loop sequence.
+
+    Parameters
+    ----------
+    up, down : float
+        Amplitudes [V].
+    width : float
+        [s]
+    ramp : int
+        Pulses of one polarity in a row.
+    ramps : int
+        How often up and down are repeated.
+    alternating : int
+        Pulses of changing polarity at the end.
+    window : int
+        Readings averaged for G_max and G_min at the end of a ramp.
+    read_noise : bool
+        Whether readings carry read noise at 1 ms.
+    start : float
+        C / 1e25 before the first pulse; the published high-resistance state.
+    """
+
+    up: float = 1.35
+    down: float = -1.3
+    width: float = 2.5e-6
+    ramp: int = 400
+    ramps: int = 2
+    alternating: int = 500
+    window: int = 20
+    read_noise: bool = True
+    start: float = 0.7
+
+    def run(
+        self,
+        population: Population,
+        access_up: Access,
+        access_down: Access,
+        rng: np.random.Generator,
+    ) -> OpenLoopResult:
+        """Pulse every device of `population` and reduce what is read.
+
+        Raises
+        ------
+        ConfigError
+            If the polarities are wrong or the sequence is too short to reduce.
+        """
+        if self.up <= 0 or self.down >= 0 or self.ramp < self.window or self.alternating < 20:
+            raise ConfigError(
+                thing="open-loop sequence",
+                value=(self.up, self.down, self.ramp, self.alternating),
+                limit="up > 0 > down, ramp >= window, 20 or more alternating pulses",
+            )
+        one = [self.up] * self.ramp + [self.down] * self.ramp
+        pair = [self.up, self.down] * (self.alternating // 2)
+        amplitudes = np.array(one * self.ramps + pair)
+        density = np.full(population.size, self.start)
+        read = np.empty((amplitudes.size + 1, population.size))
+        read[0] = self._reading(population, density, rng)
+        for index, amplitude in enumerate(amplitudes, start=1):
+            access = access_up if amplitude > 0 else access_down
+            density = population.pulse(density, float(amplitude), self.width, access, rng)
+            read[index] = self._reading(population, density, rng)
+        return self._reduce(amplitudes, read)
+
+    def _reading(self, population: Population, density: Floats, rng: np.random.Generator) -> Floats:
+        g = population.conductance(density)
+        return noise.read(g, 1e-3, rng) if self.read_noise else g
+
+    def _reduce(self, amplitudes: Floats, read: Floats) -> OpenLoopResult:
+        period = 2 * self.ramp
+        tops = [
+            read[k * period + self.ramp - self.window + 1 : k * period + self.ramp + 1]
+            for k in range(self.ramps)
+        ]
+        bottoms = [
+            read[(k + 1) * period - self.window + 1 : (k + 1) * period + 1]
+            for k in range(self.ramps)
+        ]
+        g_max = np.mean(tops, axis=(0, 1))
+        g_min = np.mean(bottoms, axis=(0, 1))
+        # The first half of the alternating pulses walks to the symmetry point.
+        tail = read[-(self.alternating // 2) - 1 :]
+        steps = np.abs(np.diff(tail, axis=0))
+        g_sp = tail.mean(axis=0)
+        signed = np.diff(tail, axis=0) * np.sign(amplitudes[-steps.shape[0] :])[:, None]
+        mean_step = signed.mean(axis=0)
+        return OpenLoopResult(
+            amplitudes=amplitudes,
+            conductance=read,
+            g_max=g_max,
+            g_min=g_min,
+            g_sp=g_sp,
+            step=mean_step,
+            n_states=(g_max - g_min) / mean_step,
+            skew=(g_max - g_sp) / (g_max - g_min),
+            nsr=signed.std(axis=0) / mean_step,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpenLoopResult:
+    """What the sequence gives, one value a device.
+
+    Parameters
+    ----------
+    amplitudes : ndarray, shape (p,)
+        [V]
+    conductance : ndarray, shape (p + 1, k)
+        Read before the first and after every pulse [S].
+    g_max, g_min, g_sp, step : ndarray, shape (k,)
+        [S]
+    n_states, skew, nsr : ndarray, shape (k,)
+    """
+
+    amplitudes: Floats
+    conductance: Floats
+    g_max: Floats
+    g_min: Floats
+    g_sp: Floats
+    step: Floats
+    n_states: Floats
+    skew: Floats
+    nsr: Floats

@@ -1,0 +1,376 @@
+"""Response of formed 1T1R cells to rectangular pulses, straight from the device equations.
+
+Between pulses a cell is its vacancy density C; heat settles in tens of
+picoseconds, so during a pulse of nanoseconds or more C obeys one autonomous
+equation dC/dt = f(C) at the steady temperature and at the device voltage that
+the access element leaves. f is tabulated once per pulse amplitude, and
+
+.. math:: \\tau(C) = \\int dC / f(C)
+
+turns a pulse of any width into C' = tau^-1(tau(C) + width): a million pulses
+cost no more than one. A shift dE of the migration barrier multiplies f by
+exp(-dE / kT(C)) and leaves current and temperature alone, so device-to-device
+and cycle-to-cycle spreads of the barrier become factors on the width.
+
+What it leaves out: wires, neighbours, and the edges of the pulse. The array
+simulators have those; this is the reference for single cells, and the way to
+statistics over thousands of devices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import ConfigError, ModelError
+
+Floats = NDArray[np.float64]
+BOLTZMANN = 1.380649e-23
+SCALE = 1e25
+# Densities the tables span [1e25 1/m^3]; a decade beyond the published HRS and LRS.
+LOWEST, HIGHEST = 0.07, 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What is in series with the ReRAM: a resistor, or a transistor at a gate voltage.
+
+    Parameters
+    ----------
+    resistance : float
+        [Ohm]; the published selector has 800 Ohm at V_G = 1.2 V. Used without a transistor.
+    transistor : CompactModel, optional
+        With ``current(gate=, drain=, source=, bulk=)``; its drain is the ReRAM's bottom.
+    gate : float
+        [V]
+    """
+
+    resistance: float = 0.0
+    transistor: Any = None
+    gate: float = 3.3
+
+    def current(self, drop: Floats) -> Floats:
+        """Return the current through the access element at a voltage across it [A]."""
+        if self.transistor is None:
+            return drop / max(self.resistance, 1e-9)
+        return np.asarray(self.transistor.current(gate=self.gate, drain=drop, source=0.0, bulk=0.0))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PulseMap:
+    """Table of one pulse amplitude over vacancy density, for several filament radii.
+
+    Parameters
+    ----------
+    amplitude : float
+        Bit line against source line [V]; positive is SET.
+    radii : ndarray, shape (m,)
+        [m]
+    log_density : ndarray, shape (n,)
+        ln(C / 1e25).
+    time : ndarray, shape (m, n)
+        tau [s], increasing along the density for SET and decreasing for RESET.
+    temperature, voltage, current : ndarray, shape (m, n)
+        Of the device during the pulse.
+    """
+
+    amplitude: float
+    radii: Floats
+    log_density: Floats
+    time: Floats
+    rate: Floats
+    temperature: Floats
+    voltage: Floats
+    current: Floats
+
+    def apply(
+        self, density: Floats, width: Floats | float, row: NDArray[np.intp], shift: Floats | float
+    ) -> Floats:
+        """Return densities after one pulse.
+
+        Parameters
+        ----------
+        density : ndarray, shape (k,)
+            C / 1e25 before the pulse.
+        width : ndarray or float
+            [s]
+        row : ndarray of int, shape (k,)
+            Which radius each device has.
+        shift : ndarray or float
+            Change of the migration barrier [J].
+        """
+        after = np.empty_like(density)
+        widths = np.broadcast_to(width, density.shape)
+        shifts = np.broadcast_to(shift, density.shape)
+        for r in np.unique(row):
+            who = row == r
+            start = np.log(density[who])
+            kelvin = np.interp(start, self.log_density, self.temperature[r])
+            effective = widths[who] * np.exp(-shifts[who] / (BOLTZMANN * kelvin))
+            clock = np.interp(start, self.log_density, self.time[r]) + effective
+            if self.amplitude > 0:
+                after[who] = np.exp(np.interp(clock, self.time[r], self.log_density))
+            else:
+                after[who] = np.exp(np.interp(clock, self.time[r][::-1], self.log_density[::-1]))
+        return after
+
+
+def build_map(
+    model: Any,
+    amplitude: float,
+    access: Access,
+    radii: Floats | None = None,
+    points: int = 240,
+) -> PulseMap:
+    """Tabulate one pulse amplitude.
+
+    Parameters
+    ----------
+    model : CompactModel
+        The ReRAM.
+    amplitude : float
+        [V]
+    access : Access
+    radii : ndarray, optional
+        Filament radii [m]; the model's own by default.
+    points : int
+        Densities in the table.
+
+    Raises
+    ------
+    ConfigError
+        If the amplitude is zero or not finite.
+    ModelError
+        If an operating point cannot be found.
+    """
+    from compact_models.steady import solve_steady
+
+    if not np.isfinite(amplitude) or amplitude == 0.0:
+        raise ConfigError(
+            thing="pulse amplitude [V]", value=amplitude, limit="a finite voltage other than 0"
+        )
+    chosen = np.atleast_1d(np.asarray(model.parameters["r"] if radii is None else radii, float))
+    log_density = np.linspace(np.log(LOWEST), np.log(HIGHEST), points)
+    density = np.broadcast_to(np.exp(log_density), (chosen.size, points))
+    radius = np.broadcast_to(chosen[:, None], density.shape)
+    sign = np.sign(amplitude)
+
+    if access.transistor is None and access.resistance == 0.0:
+        drop = np.zeros(density.shape)
+    else:
+        cells = (density.ravel(), radius.ravel())
+        drop = _divide(model, amplitude, access, *cells).reshape(density.shape)
+    settled = solve_steady(
+        model,
+        voltages={"top": amplitude - sign * drop, "bottom": 0.0},
+        held={"c": density, "phi": 1.0},
+        parameters={"r": radius},
+    )
+    rate = settled.rate("c")
+    if not np.all(rate * sign > 0):
+        raise ModelError(
+            thing="vacancies do not drift with the polarity of the pulse", value=amplitude
+        )
+    # dt = (c / f) d ln c, with c / f exponential between points.
+    slowness = density / np.abs(rate)
+    ratio = np.log(slowness[:, 1:] / slowness[:, :-1])
+    flat_part = np.abs(ratio) < 1e-9
+    mean = np.where(
+        flat_part,
+        slowness[:, 1:],
+        (slowness[:, 1:] - slowness[:, :-1]) / np.where(flat_part, 1.0, ratio),
+    )
+    steps = mean * np.diff(log_density)
+    time = np.concatenate([np.zeros((chosen.size, 1)), np.cumsum(steps, axis=1)], axis=1)
+    if amplitude < 0:
+        time = time[:, -1:] - time
+    return PulseMap(
+        amplitude=float(amplitude),
+        radii=chosen,
+        log_density=log_density,
+        time=time,
+        rate=rate * SCALE,
+        temperature=model.parameters["T_0"] + settled.state("dT"),
+        voltage=amplitude - sign * drop,
+        current=settled.current("top"),
+    )
+
+
+def _divide(
+    model: Any, amplitude: float, access: Access, density: Floats, radius: Floats
+) -> Floats:
+    """Return the voltage across the access element, towards the amplitude, in flat lists."""
+    from scipy.optimize.elementwise import find_root
+
+    from compact_models.steady import solve_steady
+
+    sign = np.sign(amplitude)
+
+    def miss(drop: Floats, density: Floats, radius: Floats) -> Floats:
+        device = solve_steady(
+            model,
+            voltages={"top": amplitude - sign * drop, "bottom": 0.0},
+            held={"c": density, "phi": 1.0},
+            parameters={"r": radius},
+        ).current("top")
+        return np.asarray(access.current(sign * drop) - device) * sign
+
+    bracket = (np.zeros(density.shape), np.full(density.shape, abs(amplitude)))
+    found = find_root(miss, bracket, args=(density, radius), tolerances={"xatol": 1e-9})
+    if not np.all(found.success):
+        raise ModelError(
+            thing="the cell has no operating point between its access element and ReRAM",
+            value=int(np.sum(~found.success)),
+            limit="0 points without a solution",
+        )
+    return np.asarray(found.x)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """Devices with spread, and the pulse maps they share.
+
+    Parameters
+    ----------
+    model : CompactModel
+    radius : ndarray, shape (k,)
+        Filament radius of each device [m].
+    barrier_set, barrier_reset : ndarray, shape (k,)
+        Shift of each device's migration barrier [J].
+    cycle_sigma : float
+        Cycle-to-cycle spread of the barrier, drawn anew at every pulse [J].
+    rows : int
+        Distinct radii that are tabulated; devices take the nearest quantile.
+    """
+
+    model: Any
+    radius: Floats
+    barrier_set: Floats
+    barrier_reset: Floats
+    cycle_sigma: float = 0.0
+    rows: int = 24
+    _maps: dict[Any, PulseMap] = field(default_factory=dict, repr=False)
+    _table: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Assign every device to a tabulated radius."""
+        distinct = np.unique(self.radius)
+        if distinct.size > self.rows:
+            distinct = np.quantile(self.radius, (np.arange(self.rows) + 0.5) / self.rows)
+        nearest = np.abs(self.radius[:, None] - distinct[None, :]).argmin(axis=1)
+        self._table["radii"], self._table["row"] = distinct, nearest
+
+    @property
+    def size(self) -> int:
+        """Number of devices."""
+        return int(self.radius.size)
+
+    @property
+    def rows_of_devices(self) -> NDArray[np.intp]:
+        """Row of the tabulated radii that each device uses."""
+        return np.asarray(self._table["row"])
+
+    def repeated(self, times: int) -> Population:
+        """Return the same devices `times` times in a row (with shared tables)."""
+        return Population(
+            model=self.model,
+            radius=np.tile(self.radius, times),
+            barrier_set=np.tile(self.barrier_set, times),
+            barrier_reset=np.tile(self.barrier_reset, times),
+            cycle_sigma=self.cycle_sigma,
+            rows=self.rows,
+        )
+
+    def conductance(self, density: Floats, read_voltage: float = 0.2) -> Floats:
+        """Return the conductance [S] of every device at C / 1e25 = `density`."""
+        key = ("read", read_voltage)
+        if key not in self._table:
+            self._table[key] = build_map(
+                self.model, read_voltage, Access(), self._table["radii"], points=400
+            )
+        table = self._table[key]
+        logs = np.log(table.current / read_voltage)
+        out = np.empty_like(density)
+        for r in np.unique(self._table["row"]):
+            who = self._table["row"] == r
+            out[who] = np.exp(np.interp(np.log(density[who]), table.log_density, logs[r]))
+        return out
+
+    def density_at(self, conductance: Floats | float, read_voltage: float = 0.2) -> Floats:
+        """Return C / 1e25 of every device at a conductance [S]."""
+        self.conductance(np.ones(self.size), read_voltage)
+        table = self._table[("read", read_voltage)]
+        wanted = np.log(np.broadcast_to(np.asarray(conductance, float), (self.size,)))
+        out = np.empty(self.size)
+        for r in np.unique(self._table["row"]):
+            who = self._table["row"] == r
+            logs = np.log(table.current[r] / read_voltage)
+            out[who] = np.exp(np.interp(wanted[who], logs, table.log_density))
+        return out
+
+    def pulse_map(self, amplitude: float, access: Access) -> PulseMap:
+        """Return the (cached) map of a pulse amplitude."""
+        key = (amplitude, access.resistance, id(access.transistor), access.gate)
+        if key not in self._maps:
+            self._maps[key] = build_map(self.model, amplitude, access, self._table["radii"])
+        return self._maps[key]
+
+    def pulse(
+        self,
+        density: Floats,
+        amplitude: float,
+        width: float,
+        access: Access,
+        rng: np.random.Generator | None = None,
+        who: NDArray[np.bool_] | None = None,
+    ) -> Floats:
+        """Return densities after one pulse on the devices `who` (all by default).
+
+        With `rng` the barrier of every pulse gets its cycle-to-cycle shift.
+        """
+        chosen = np.ones(self.size, bool) if who is None else who
+        shift = self.barrier_set if amplitude > 0 else self.barrier_reset
+        total = shift[chosen]
+        if rng is not None and self.cycle_sigma > 0:
+            total = total + self.cycle_sigma * rng.standard_normal(total.shape)
+        after = density.copy()
+        after[chosen] = self.pulse_map(amplitude, access).apply(
+            density[chosen], width, self._table["row"][chosen], total
+        )
+        return after
+
+
+def draw_population(
+    model: Any,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    spread: bool = True,
+    cycle: bool = True,
+    rows: int = 24,
+) -> Population:
+    """Draw devices from the spreads in the model's parameter file.
+
+    Parameters
+    ----------
+    count : int
+        Number of devices.
+    spread, cycle : bool
+        Whether device-to-device and cycle-to-cycle spreads are used.
+    """
+    p = model.parameters
+    drawn = p.sample(rng, (count,), "dtod") if spread else {}
+    cycle_spread = p.parameter("E_i_reset").ctoc if cycle else None
+    return Population(
+        model=model,
+        radius=np.asarray(drawn.get("r", np.full(count, p["r"]))),
+        barrier_set=np.asarray(drawn.get("E_i_set0", np.full(count, p["E_i_set0"])))
+        - p["E_i_set0"],
+        barrier_reset=np.asarray(drawn.get("E_i_reset", np.full(count, p["E_i_reset"])))
+        - p["E_i_reset"],
+        cycle_sigma=0.0 if cycle_spread is None else cycle_spread.sigma,
+        rows=rows,
+    )
