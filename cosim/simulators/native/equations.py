@@ -29,11 +29,12 @@ import numpy as np
 import sympy as sp
 
 from compact_models.errors import ModelError
+from compact_models.functions import NUMBA_SOURCE
 from compact_models.model import CompactModel
 from cosim.simulators.native.tape import Tape
 
 # Part of the cache key: raise it when the printed code changes.
-_FORMAT = 3
+_FORMAT = 5
 
 _HEADER = '''"""Equations of one cell, printed by reram-cosim. Do not edit."""
 from math import cosh, exp, log, log1p, pi, sinh, sqrt, tanh
@@ -43,19 +44,6 @@ from numba import float64, void
 
 _A1 = float64[::1]
 _A2 = float64[:, ::1]
-limexp = exp
-
-
-@numba.njit
-def softplus(x):
-    return max(x, 0.0) + log1p(exp(-abs(x)))
-
-
-@numba.njit
-def logistic(x):
-    return 0.5 * (1.0 + tanh(0.5 * x))
-
-
 '''
 
 
@@ -292,7 +280,7 @@ class _Cell:
         body += [f"    {s} = external[{k}]" for k, s in enumerate(self._external)]
         prepared = self.tape.prepared
         code = "\n".join(self.tape.lines)
-        names = {n for n in _words(code)}
+        names = set(_words(code))
         body += [f"    {n} = q[{k}]" for k, (n, _) in enumerate(prepared) if n in names]
         # Parameters used directly travel behind the prepared ones.
         direct = [
@@ -308,7 +296,7 @@ class _Cell:
                 body.append(f"    J[{row}, {column}] = {slopes.get(variable, 0.0)}")
         for k, rate in enumerate(self._rates):
             body.append(f"    F[{len(self._outputs) + k}] = {rate}")
-        used = {n for n in _words(" ".join(t for _, t in prepared))}
+        used = set(_words(" ".join(t for _, t in prepared)))
         prepare = [
             f"    p_{d}_{n} = p[{k}]"
             for k, (d, n) in enumerate(self.parameters)
@@ -319,6 +307,8 @@ class _Cell:
         options = 'cache=True, nogil=True, error_model="numpy", fastmath={"contract"}'
         return (
             _HEADER
+            + NUMBA_SOURCE
+            + "\n\n"
             + f"UNKNOWNS = {tuple(str(s) for s in self.unknowns)!r}\n"
             + f"NODES = {self.nodes}\n"
             + f"PARAMETERS = {self.parameters!r}\n"

@@ -57,6 +57,9 @@ class ArraySystem:
     gate_along_rows : bool
     tolerance : float
         Of the balance of currents, relative to the largest branch current.
+    max_newton : int
+    threads : int
+        That share the cells of a large array.
     """
 
     equations: CellEquations
@@ -71,6 +74,7 @@ class ArraySystem:
     gate_along_rows: bool = True
     tolerance: float = 1e-10
     max_newton: int = 60
+    threads: int = 1
     warm: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:

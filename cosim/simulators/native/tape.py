@@ -14,14 +14,15 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from compact_models.errors import ModelError
+from compact_models.functions import NAMES
 
 
-class Printer(PythonCodePrinter):  # type: ignore[misc]
+class Printer(PythonCodePrinter):
     """Bare names, floats at full length, small powers as products."""
 
     def __init__(self) -> None:
         super().__init__({"fully_qualified_modules": False})
-        self.known_functions |= {n: n for n in ("softplus", "logistic", "limexp")}
+        self.known_functions |= {n: n for n in NAMES}
 
     def _print_Float(self, expr: Any) -> str:
         return repr(float(expr))
@@ -125,6 +126,8 @@ class Tape:
         if isinstance(lowered, sp.Function):
             if not (lowered.free_symbols & self._moving):
                 return lowered
+            if len(lowered.args) > 1:
+                return self._call(lowered)
             return self._function(lowered.func.__name__, lowered.args[0])
         return lowered
 
@@ -158,8 +161,6 @@ class Tape:
             sign = -1 if name == "sinh" else 1
             result = self._fresh("h")
             self._assign(result, (grown + sign * shrunk) / 2)
-        elif name == "limexp":
-            result = self._function("exp", argument)
         elif name in ("softplus", "logistic"):
             self._softplus(argument)
             result = self._functions[key]
@@ -182,8 +183,42 @@ class Tape:
             raise ModelError(
                 thing="the native solver knows no such function in a model",
                 value=name,
-                limit="exp, log, sqrt, sinh, cosh, tanh, softplus, logistic, limexp",
+                limit="exp, log, sqrt, sinh, cosh, tanh, " + ", ".join(NAMES),
             )
+        self._functions[key] = result
+        return result
+
+    def _call(self, function: Any) -> Any:
+        """Record a call of a function of several arguments, with the slopes it declares."""
+        key = (function.func.__name__, function.args)
+        if key in self._functions:
+            return self._functions[key]
+        if key[0] not in NAMES:
+            raise ModelError(
+                thing="the native solver knows no such function in a model",
+                value=key[0],
+                limit=", ".join(NAMES),
+            )
+        result = self._fresh("n")
+        self.lines.append(f"{result} = {self.text(function)}")
+        self._moving.add(result)
+        total: dict[Any, Any] = {}
+        for k, argument in enumerate(function.args):
+            moved = argument.free_symbols & set(self._slopes)
+            if not moved:
+                continue
+            partial = self._lower(function.fdiff(k + 1))
+            for s in moved:
+                for variable, slope in self._slopes[s].items():
+                    term = partial * sp.diff(argument, s) * slope
+                    total[variable] = total.get(variable, sp.Integer(0)) + term
+        kept = {}
+        for variable, slope in total.items():
+            name = self._fresh("d")
+            self.lines.append(f"{name} = {self.text(slope)}")
+            kept[variable] = name
+        if kept:
+            self._slopes[result] = kept
         self._functions[key] = result
         return result
 

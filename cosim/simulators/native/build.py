@@ -1,0 +1,166 @@
+"""From a :class:`netlists.testbench.Testbench` to the systems that the native solver works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.model import CompactModel
+from cosim.errors import ConfigError
+from cosim.simulators.native.direct import Lines
+from cosim.simulators.native.equations import cell_equations, parameter_vector
+from cosim.simulators.native.newton import ArraySystem
+
+if TYPE_CHECKING:
+    from netlists.array import Array
+    from netlists.testbench import Testbench
+
+Floats = NDArray[np.float64]
+
+
+def _lines(array: Array, kind: Any, floating: frozenset[str]) -> Lines:
+    lines = array.line_set(kind)
+    off = np.array([f"{kind}{k}" in floating for k in range(lines.count)])
+    if lines.ends == "floating":
+        off[:] = True
+    return Lines.driven(
+        lines.count,
+        lines.resistance,
+        driver=array.parasitics.r_feed + lines.resistance,
+        ends="start" if lines.ends == "floating" else lines.ends,
+        floating=off,
+    )
+
+
+def build_system(
+    array: Array,
+    *,
+    floating: frozenset[str] = frozenset(),
+    dynamic: bool = False,
+    tolerance: float = 1e-10,
+    threads: int = 1,
+) -> ArraySystem:
+    """The system of equations of an array.
+
+    Parameters
+    ----------
+    array : netlists.Array
+    floating : frozenset of str
+        Drivers that are disconnected.
+    dynamic : bool
+        Whether the held states are unknowns (time steps) or given (operating points).
+    tolerance : float
+        Of the balance of currents.
+    threads : int
+        Threads that share the cells of a large array.
+
+    Raises
+    ------
+    ConfigError
+        For a selector that is not one of our compact models: only ngspice runs foundry cards.
+    """
+    reram, selector = array.cell.reram, array.cell.selector
+    if selector is not None and not isinstance(selector, CompactModel):
+        raise ConfigError(
+            thing="the native simulator cannot run a foreign transistor",
+            value=getattr(selector, "name", selector),
+            limit="nmos_3v3 or no selector",
+            next_step="Use simulator='ngspice' for foundry cards",
+        )
+    equations = cell_equations(reram, selector, dynamic=dynamic)
+    parameters = parameter_vector(equations, reram, selector)
+    given = {"reram": array.parameters, "selector": array.selector_parameters}
+    initial = {s.initial for s in reram.states}
+    varying: list[int] = []
+    values: list[Floats] = []
+    for k, (device, name) in enumerate(equations.parameters):
+        if name not in given[device] or (device == "reram" and name in initial):
+            continue
+        value = np.asarray(given[device][name], dtype=float)
+        if (value == value.flat[0]).all():
+            parameters[k] = value.flat[0]
+        else:
+            varying.append(k)
+            values.append(value)
+    word = array.line_set("wl")
+    return ArraySystem(
+        equations=equations,
+        parameters=parameters,
+        varying=np.array(varying, dtype=np.int64),
+        values=np.array(values).reshape((len(values), array.rows, array.cols)),
+        rows=array.rows,
+        cols=array.cols,
+        bit=_lines(array, "bl", floating),
+        source=_lines(array, "sl", floating),
+        parallel=array.line_set("bl").along == "column",
+        gate_along_rows=word.along == "row",
+        tolerance=tolerance,
+        threads=threads,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Stimuli:
+    """Voltages of all drivers over the testbench's axis.
+
+    Parameters
+    ----------
+    testbench : Testbench
+    """
+
+    testbench: Testbench
+
+    def __post_init__(self) -> None:
+        array, drives = self.testbench.array, self.testbench.drives
+        for kind in ("bl", "sl", "wl"):
+            count = array.line_set(kind).count
+            waves = [drives.get(f"{kind}{k}") for k in range(count)]
+            if kind == "wl" and array.cell.selector is not None and None in waves:
+                raise ConfigError(
+                    thing="the native simulator needs every word line driven",
+                    value=f"wl{waves.index(None)}",
+                    next_step="Give it a voltage, or use simulator='ngspice'",
+                )
+            times: list[Any] = [np.array([0.0]) if w is None else w.breakpoints for w in waves]
+            levels = [np.array([0.0]) if w is None else np.asarray(w.values) for w in waves]
+            # Most lines share a waveform: each distinct one is evaluated once.
+            first: dict[int, int] = {}
+            index = np.zeros(count, dtype=np.intp)
+            distinct: list[tuple[Floats, Floats]] = []
+            keys: dict[tuple[bytes, bytes], int] = {}
+            for k, wave in enumerate(waves):
+                if id(wave) not in first:
+                    key = (times[k].tobytes(), levels[k].tobytes())
+                    if key not in keys:
+                        keys[key] = len(distinct)
+                        distinct.append((times[k], levels[k]))
+                    first[id(wave)] = keys[key]
+                index[k] = first[id(wave)]
+            object.__setattr__(self, f"_{kind}", (distinct, index))
+
+    def at(self, s: float) -> tuple[Floats, Floats, Floats]:
+        """Voltages of bit, source and word lines at time or sweep value `s` [V]."""
+        result = []
+        for kind in ("bl", "sl", "wl"):
+            distinct, index = getattr(self, f"_{kind}")
+            values = np.array([np.interp(s, t, v) for t, v in distinct])
+            result.append(values[index])
+        return result[0], result[1], result[2]
+
+    @property
+    def breakpoints(self) -> Floats:
+        """Times at which any slope changes [s]."""
+        parts = [t for kind in ("bl", "sl", "wl") for t, _ in getattr(self, f"_{kind}")[0]]
+        return np.unique(np.concatenate(parts))
+
+
+def initial_states(testbench: Testbench) -> Floats:
+    """Held states at the start, shape (states, rows, cols), normalised."""
+    array = testbench.built_array
+    held = [s.name for s in array.cell.reram.states if s.held]
+    return np.array([array.initial_state(name) for name in held]).reshape(
+        (len(held), array.rows, array.cols)
+    )

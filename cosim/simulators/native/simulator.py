@@ -1,0 +1,156 @@
+"""The native solver as a :class:`cosim.simulators.base.Simulator`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cosim.errors import ConfigError, SimulationTimeout
+from cosim.simulators.base import Result, RunProvenance
+
+if TYPE_CHECKING:
+    from netlists.testbench import Testbench
+
+# Above this many cells the text of a netlist costs more time than solving it.
+_LARGEST_NETLIST = 64 * 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeSimulator:
+    """Solves arrays of compact models: the same equations as ngspice, in a fraction of the time.
+
+    Wires are quasi-static: word lines are at their drivers' voltages and no displacement current
+    flows; a run with line capacitances says so in its warnings.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest imbalance of currents at any node, relative to the largest branch current.
+    state_tolerance : float
+        Error of a held state per time step, relative to its size (and to 1e-3).
+    deadline : float
+        Seconds after which a run is stopped.
+    threads : int
+        Threads that share the cells of arrays from about 64 x 64 up.
+    """
+
+    tolerance: float = 1e-10
+    state_tolerance: float = 1e-5
+    deadline: float = 3600.0
+    threads: int = 1
+
+    @property
+    def name(self) -> str:
+        """``"native"``."""
+        return "native"
+
+    @property
+    def version(self) -> str:
+        """Version of this project."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("reram-cosim")
+        except PackageNotFoundError:
+            return ""
+
+    def run(self, testbench: Testbench) -> Result:
+        """Run a testbench; see :class:`cosim.simulators.base.Simulator`.
+
+        Beside the probes, the result holds ``"residual"``, the imbalance of currents at each
+        point over the largest branch current.
+
+        Raises
+        ------
+        NetlistError
+            The circuit breaks an electrical rule.
+        ConfigError
+            The testbench needs what only ngspice does: attachments, foundry cards, floating
+            word lines.
+        NotConverged, SimulationTimeout
+        """
+        from netlists.testbench import Transient
+
+        start = time.perf_counter()
+        if testbench.attachments:
+            raise ConfigError(
+                thing="the native simulator takes no attachments",
+                value=[a.name for a in testbench.attachments][:5],
+                next_step="Use simulator='ngspice'",
+            )
+        warnings = [str(f) for f in testbench.check()]
+        wires = testbench.array.parasitics
+        transient = isinstance(testbench.analysis, Transient)
+        if transient and max(wires.c_row, wires.c_col, wires.c_word) > 0:
+            warnings.append("line capacitances are not in a native run: its wires are quasi-static")
+        if transient:
+            from cosim.simulators.native.transient import run_transient
+
+            axis, data, more = run_transient(self, testbench, start)
+        else:
+            axis, data, more = self._run_dc(testbench, start)
+        return Result(
+            axis=axis,
+            data=data,
+            provenance=RunProvenance(
+                simulator=self.name,
+                version=self.version,
+                netlist_sha256=_sha256(testbench),
+                wall_time=time.perf_counter() - start,
+                warnings=(*warnings, *more),
+            ),
+        )
+
+    def check_deadline(self, start: float) -> None:
+        """Raise SimulationTimeout once the deadline has passed."""
+        if time.perf_counter() - start > self.deadline:
+            raise SimulationTimeout(
+                thing="the native simulator passed its deadline and was stopped",
+                value=self.deadline,
+                limit="seconds",
+                next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
+            )
+
+    def _run_dc(
+        self, testbench: Testbench, start: float
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
+        from cosim.simulators.native.build import Stimuli, build_system, initial_states
+        from cosim.simulators.native.record import Recorder
+        from netlists.testbench import DcSweep
+
+        system = build_system(
+            testbench.built_array,
+            floating=testbench.floating,
+            tolerance=self.tolerance,
+            threads=self.threads,
+        )
+        stimuli, held = Stimuli(testbench), initial_states(testbench)
+        recorder = Recorder(testbench, system)
+        analysis = testbench.analysis
+        points = analysis.points if isinstance(analysis, DcSweep) else np.array([0.0])
+        direct = 0
+        for s in points:
+            bit, source, gate = stimuli.at(float(s))
+            done = system.solve(bit=bit, source=source, gate=gate, held=held)
+            direct += done.direct
+            recorder.add(float(s), system, (bit, source, gate), held, done.residual)
+            self.check_deadline(start)
+        axis, data = recorder.arrays()
+        notes = [f"{direct} array steps used the sparse direct solver"] if direct else []
+        return axis, data, notes
+
+
+def _sha256(testbench: Testbench) -> str:
+    """Hash of the netlist; of large arrays, of the array's fingerprint and the stimuli."""
+    array = testbench.array
+    if array.rows * array.cols <= _LARGEST_NETLIST:
+        return hashlib.sha256(testbench.spice(check=False).encode()).hexdigest()
+    digest = hashlib.sha256(testbench.built_array.fingerprint.encode())
+    digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
+    for name, wave in testbench.drives.items():
+        digest.update(repr((name, wave)).encode())
+    return digest.hexdigest()
