@@ -96,7 +96,12 @@ class Array:
                     value=name,
                     next_step=best_matches(name, device.parameters),
                 )
-            array = np.array(value, dtype=np.float64)
+            try:
+                array = np.array(value, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ParameterError(
+                    thing=f"parameter {name} of the cells is no array of numbers", value=value
+                ) from error
             if array.ndim not in (0, 2) or (array.ndim == 2 and array.shape != self.shape):
                 raise ParameterError(
                     thing=f"parameter {name} of the cells has the wrong shape",

@@ -162,7 +162,14 @@ class Testbench:
                     thing=f"state {name} settles by itself and has no initial value",
                     limit=", ".join(s.name for s in self.array.cell.reram.states if s.held),
                 )
-            array = np.broadcast_to(np.asarray(value, dtype=float), self.array.shape).copy()
+            try:
+                array = np.broadcast_to(np.asarray(value, dtype=float), self.array.shape).copy()
+            except (TypeError, ValueError) as error:
+                raise ParameterError(
+                    thing=f"initial {name} has the wrong shape",
+                    value=np.shape(value),
+                    limit=f"{self.array.shape} or a scalar",
+                ) from error
             if not (np.isfinite(array).all() and (array >= state.lower).all()):
                 raise ParameterError(thing=f"initial {name}", limit=f">= {state.lower:g}")
             if (array > state.upper).any():
