@@ -1,0 +1,268 @@
+"""Forming: the first breakdown of pristine cells, one cell at a time through its transistor."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.model import CompactModel
+from cosim.errors import ConfigError
+from cosim.experiments.base import (
+    Group,
+    Outputs,
+    assemble,
+    cell_dataset,
+    cell_groups,
+    check_range,
+    final_states,
+    measure_groups,
+    provenance,
+    state_probes,
+    state_variables,
+    with_spread,
+)
+from cosim.simulators.base import Result, Simulator, get_simulator
+from netlists.analysis import Options, Transient
+from netlists.array import Array
+from netlists.bias import every_cell
+from netlists.testbench import Testbench
+from netlists.waveform import Waveform
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Against a reference at reltol 1e-5 this moves the forming voltage by less than 1 mV.
+_OPTIONS = Options(method="gear", reltol=1e-3)
+_RISE = 1e-7  # s, edges of forming pulses (assumed)
+_FALL_FACTOR = 1e3  # the voltage is taken back this much faster than it was swept
+_TRIODE_VOLTAGE = 0.05  # V, drain-source voltage at which R_DS is stated
+
+
+@dataclass(frozen=True, eq=False)
+class Forming:
+    """Form every cell of an array by a voltage sweep, or by pulses of growing amplitude.
+
+    Parameters
+    ----------
+    array : Array
+        Pristine unless its cells are given ``phi_0``.
+    gate : float
+        Word line of the cell [V]; the transistor limits the current.
+    stop : float
+        Highest voltage, bit line to source line [V].
+    rate : float
+        Sweep rate [V/s]; assumed, the published sweep does not state its rate.
+    resolution : float
+        Step of the returned curve, and of the pulse amplitudes [V].
+    mode : {"sweep", "pulse"}
+        A sweep from 0 V, or pulses from `start` in steps of `resolution`.
+    start : float
+        Amplitude of the first pulse [V].
+    width : float
+        Flat top of a pulse [s].
+    device_spread : bool
+        Draw the devices of the cells from `seed` where the array does not give them.
+
+    Notes
+    -----
+    The forming voltage is the applied voltage at which the current jumps; the forming current is
+    what flows right after. The forming voltage of the memory device is
+    ``V - I R_DS`` with the transistor's R_DS in triode at 50 mV, as published.
+    """
+
+    array: Array
+    _: KW_ONLY
+    gate: float = 1.2
+    stop: float = 3.6
+    rate: float = 1.0
+    resolution: float = 0.01
+    mode: Literal["sweep", "pulse"] = "sweep"
+    start: float = 1.0
+    width: float = 1e-6
+    device_spread: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values before anything runs."""
+        check_range("gate", self.gate, 0.0, 3.63, "V")
+        check_range("stop", self.stop, 0.1, 4.0, "V")
+        check_range("rate", self.rate, 1e-3, 1e9, "V/s")
+        check_range("resolution", self.resolution, 1e-4, 0.5, "V")
+        check_range("width", self.width, 1e-9, 10.0, "s")
+        check_range("start", self.start, self.resolution, self.stop, "V")
+        if self.mode not in ("sweep", "pulse"):
+            raise ConfigError(thing="mode of Forming", value=self.mode, limit="sweep, pulse")
+        if "phi" not in {s.name for s in self.array.cell.reram.states}:
+            raise ConfigError(
+                thing="Forming of a device that does not form",
+                value=self.array.cell.reram.name,
+                limit="a model with the state 'phi'",
+                next_step="Use cmo_hfox",
+            )
+
+    def run(
+        self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
+    ) -> xr.Dataset:
+        """Form the cells.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``forming_voltage``, ``reram_forming_voltage`` [V], ``forming_current`` [A],
+            ``formed`` (1 or 0), ``final_<state>``, ``status`` (row, col); ``current``,
+            ``cell_voltage`` (voltage, row, col). A cell that did not form has NaN for voltages
+            and current.
+
+        Raises
+        ------
+        SimulatorError
+            No cell could be simulated.
+        """
+        simulator = get_simulator(simulator)
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        if "phi_0" not in array.parameters:
+            array = array.with_parameters(phi_0=0.0)
+        groups = cell_groups(array, simulator)
+        resistance = self._selector_resistance(array)
+
+        def measure(group: Group) -> tuple[Outputs, tuple[Result, ...]]:
+            result = simulator.run(self.testbench(group.array, seed))
+            return self._extract(group.array, result, resistance), (result,)
+
+        measured = measure_groups(groups, measure, progress=progress, label="forming")
+        outputs, status = assemble(array.shape, groups, measured)
+        attributes = provenance(
+            self, array, simulator, seed, [r for m in measured for r in m.results]
+        )
+        attributes |= {
+            "gate": self.gate,
+            "mode": self.mode,
+            "rate": self.rate if self.mode == "sweep" else None,
+            "width": self.width if self.mode == "pulse" else None,
+            "selector_resistance": resistance,
+        }
+        cells = ("row", "col")
+        curve = ("voltage", "row", "col")
+        return cell_dataset(
+            {
+                "forming_voltage": (cells, outputs["forming_voltage"], "V", "1T1R voltage"),
+                "forming_current": (cells, outputs["forming_current"], "A", "after the jump"),
+                "reram_forming_voltage": (
+                    cells,
+                    outputs["reram_forming_voltage"],
+                    "V",
+                    "forming voltage of the memory device, selector drop removed",
+                ),
+                "formed": (cells, outputs["formed"], "1", "1 when the cell formed"),
+                "current": (curve, outputs["current"], "A", "cell current"),
+                "cell_voltage": (curve, outputs["cell_voltage"], "V", "across the memory device"),
+                **dict(state_variables(array, outputs)),
+            },
+            status=status,
+            coordinates={"voltage": (("voltage",), self.voltages, "V", "bit to source line")},
+            attributes=attributes,
+            shape=array.shape,
+        )
+
+    @property
+    def voltages(self) -> NDArray[np.float64]:
+        """Voltages of the returned curve, shape (points,) [V]."""
+        first = self.start if self.mode == "pulse" else 0.0
+        count = int(np.floor((self.stop - first) / self.resolution + 1e-9)) + 1
+        return first + self.resolution * np.arange(count)
+
+    def _waveform(self) -> tuple[Waveform, NDArray[np.float64]]:
+        """Voltage in time, and the times at which the points of the curve are reached."""
+        if self.mode == "sweep":
+            wave = Waveform.sweep((0.0, self.stop), self.rate)
+            wave = wave.then(Waveform.sweep((self.stop, 0.0), self.rate * _FALL_FACTOR))
+            return wave, np.asarray(self.voltages / self.rate)
+        times, values, ends = [0.0], [0.0], []
+        for amplitude in self.voltages:
+            begin = times[-1]
+            top, end = begin + _RISE, begin + _RISE + self.width
+            times += [top, end, end + _RISE, end + 2 * _RISE]
+            values += [amplitude, amplitude, 0.0, 0.0]
+            ends.append(end)
+        return Waveform(tuple(times), tuple(values)), np.array(ends)
+
+    def testbench(self, array: Array, seed: int | None = None) -> Testbench:
+        """The testbench which forms all cells of `array` at once."""
+        wave, _ = self._waveform()
+        longest = self.resolution / self.rate if self.mode == "sweep" else self.width / 5
+        return Testbench(
+            array=array,
+            drives=every_cell(array, wave, gate=self.gate),
+            analysis=Transient(stop=wave.duration, step=longest, max_step=longest),
+            probes=("cell_current", "cell_voltage", *state_probes(array)),
+            options=_OPTIONS,
+            title="forming",
+            seed=seed,
+        )
+
+    def _selector_resistance(self, array: Array) -> float:
+        """R_DS of the nominal transistor in triode [Ohm]; 0 without one, NaN for a foreign one."""
+        selector: Any = array.cell.selector
+        if selector is None:
+            return 0.0
+        if not isinstance(selector, CompactModel):
+            return float("nan")
+        from compact_models.emit.functions import compile_model
+
+        kernels = compile_model(selector)
+        voltage = {"drain": _TRIODE_VOLTAGE, "gate": self.gate}
+        nodes = np.array([[voltage.get(node, 0.0)] for node in kernels.nodes])
+        parameters = kernels.parameter_vector(selector.parameters)[:, None]
+        states = np.zeros((len(kernels.states), 1))
+        current = kernels.call(nodes, states, parameters).currents[kernels.nodes.index("drain"), 0]
+        return float(_TRIODE_VOLTAGE / current)
+
+    def _extract(self, array: Array, result: Result, resistance: float) -> Outputs:
+        _, times = self._waveform()
+        current = result.at("cell_current", times)
+        across = result.at("cell_voltage", times)
+        final = final_states(array, result)
+        formed = final["final_phi"] > 0.5
+        jump = np.argmax(np.diff(current, axis=0), axis=0)
+        voltages = self.voltages
+        at = np.take_along_axis(current, jump[None] + 1, axis=0)[0]
+        voltage = voltages[jump + 1]
+        if self.mode == "sweep":
+            voltage = self._refine(result, times, jump, current)
+        # A foreign transistor's own drop is known from the circuit.
+        drop = (
+            voltages[jump + 1] - np.take_along_axis(across, jump[None] + 1, axis=0)[0]
+            if np.isnan(resistance)
+            else at * resistance
+        )
+        nothing = np.where(formed, 1.0, np.nan)
+        return {
+            "forming_voltage": voltage * nothing,
+            "forming_current": at * nothing,
+            "reram_forming_voltage": (voltage - drop) * nothing,
+            "formed": formed.astype(float),
+            "current": current,
+            "cell_voltage": across,
+            **final,
+        }
+
+    def _refine(
+        self,
+        result: Result,
+        times: NDArray[np.float64],
+        jump: NDArray[np.intp],
+        current: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Voltage at which the current is half-way through its jump, between curve points."""
+        exact = np.empty(jump.shape)
+        fine = result["cell_current"]
+        for cell in np.ndindex(*jump.shape):
+            k = int(jump[cell])
+            inside = (result.axis >= times[k]) & (result.axis <= times[k + 1])
+            half = 0.5 * (current[(k, *cell)] + current[(k + 1, *cell)])
+            above = inside & (fine[(slice(None), *cell)] >= half)
+            time = result.axis[np.argmax(above)] if above.any() else times[k + 1]
+            exact[cell] = time * self.rate
+        return exact

@@ -1,0 +1,299 @@
+"""Open-loop pulsing: trains of equal pulses, with a read after every one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import ConfigError
+from cosim.experiments.base import (
+    Group,
+    Outputs,
+    assemble,
+    cell_dataset,
+    cell_groups,
+    check_range,
+    final_states,
+    measure_groups,
+    provenance,
+    state_probes,
+    state_variables,
+    with_spread,
+)
+from cosim.experiments.cycles import (
+    cycle_sources,
+    cycle_spreads,
+    deviate,
+    draw_cycles,
+    varying_array,
+)
+from cosim.simulators.base import Result, Simulator, get_simulator
+from netlists.analysis import Options, Transient
+from netlists.array import Array
+from netlists.bias import every_cell
+from netlists.testbench import Attachment, Testbench
+from netlists.waveform import Waveform
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from compact_models.parameters import Spread
+
+FloatArray = NDArray[np.float64]
+
+# Measured on 50 SET pulses against reltol 1e-6: the state is within 2e-4, a read within 1e-4, at a
+# quarter of the points that trapezoidal integration needs to ring no more than that.
+_OPTIONS = Options(method="gear", reltol=1e-3)
+_SEGMENT = 200  # pulses of one ngspice run: its piecewise-linear sources are searched linearly
+_READ_AT = 0.9  # fraction of the read phase at which the current is taken
+
+
+@dataclass(frozen=True, eq=False)
+class PulseUpdate:
+    """Pulse every cell of an array, one cell at a time, and read it after every pulse.
+
+    Parameters
+    ----------
+    array : Array
+        Formed; ``array.with_states(dataset)`` continues from an earlier experiment.
+    set, reset : float
+        Amplitudes, bit line to source line [V]. The negative one is a positive voltage on the
+        source line.
+    width : float
+        Flat top of a pulse [s].
+    pulses : int
+        Pulses of a train: so many up, then so many down.
+    cycles : int
+        How often the two trains are repeated.
+    alternating : int
+        Pulses after the trains that change direction every time.
+    sequence : tuple of int, optional
+        Directions (+1 or -1) in order [1]; then `pulses`, `cycles` and `alternating` do not count.
+    set_gate, reset_gate : float
+        Word line during pulses [V].
+    read_gate : float
+        Word line during reads [V]; assumed.
+    read_voltage : float
+        Bit line to source line [V].
+    read_width : float
+        Duration of a read [s]; assumed.
+    rise : float
+        Every edge [s]; assumed.
+    cycle_spread : bool
+        Draw parameters with a cycle-to-cycle spread anew for every pulse.
+    device_spread : bool
+        Draw the devices of the cells from `seed` where the array does not give them.
+
+    Notes
+    -----
+    Conductance is current over read voltage of the whole cell, transistor included, taken near
+    the end of a read phase in the same transient. The voltage goes from the top of a pulse
+    directly to the read voltage: the device cools in 28 ps.
+    """
+
+    array: Array
+    _: KW_ONLY
+    set: float = 1.35
+    reset: float = -1.3
+    width: float = 2.5e-6
+    pulses: int = 400
+    cycles: int = 1
+    alternating: int = 0
+    sequence: tuple[int, ...] | None = None
+    set_gate: float = 1.4
+    reset_gate: float = 3.3
+    read_gate: float = 3.3
+    read_voltage: float = 0.2
+    read_width: float = 2e-7
+    rise: float = 1e-8
+    cycle_spread: bool = True
+    device_spread: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values before anything runs."""
+        check_range("set", self.set, 0.0, 4.0, "V")
+        check_range("reset", self.reset, -4.0, 0.0, "V")
+        check_range("width", self.width, 1e-10, 1.0, "s")
+        check_range("rise", self.rise, 1e-12, 1e-3, "s")
+        check_range("read_width", self.read_width, 1e-10, 1.0, "s")
+        check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
+        for name in ("set_gate", "reset_gate", "read_gate"):
+            check_range(name, getattr(self, name), 0.0, 3.63, "V")
+        if min(self.pulses, self.cycles, self.alternating) < 0 or self.polarity.size == 0:
+            raise ConfigError(
+                thing="number of pulses",
+                value=(self.pulses, self.cycles, self.alternating),
+                limit="at least one pulse, none negative",
+            )
+        if not np.isin(self.polarity, (-1, 1)).all():
+            raise ConfigError(thing="sequence of pulses", value=self.sequence, limit="+1 and -1")
+
+    @property
+    def polarity(self) -> NDArray[np.int64]:
+        """Direction of every pulse, shape (pulses,)."""
+        if self.sequence is not None:
+            return np.asarray(self.sequence, dtype=np.int64)
+        trains = [1] * self.pulses + [-1] * self.pulses
+        tail = [1 if k % 2 == 0 else -1 for k in range(self.alternating)]
+        return np.array(trains * self.cycles + tail, dtype=np.int64)
+
+    def run(
+        self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
+    ) -> xr.Dataset:
+        """Pulse the cells.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``conductance`` (pulse, row, col) [S] after every pulse, ``initial_conductance``
+            (row, col) [S]; ``polarity``, ``amplitude`` [V], ``width`` [s], ``gate`` [V] (pulse);
+            ``final_<state>``, ``status`` (row, col).
+
+        Raises
+        ------
+        SimulatorError
+            No cell could be simulated.
+        """
+        simulator = get_simulator(simulator)
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        spreads = cycle_spreads(array) if self.cycle_spread else {}
+        groups = cell_groups(array, simulator)
+
+        def measure(group: Group) -> tuple[Outputs, list[Result]]:
+            return self._measure(group, spreads, simulator, seed)
+
+        measured = measure_groups(groups, measure, progress=progress, label="pulses")
+        outputs, status = assemble(array.shape, groups, measured)
+        polarity = self.polarity
+        attributes = provenance(
+            self, array, simulator, seed, [r for m in measured for r in m.results]
+        )
+        attributes |= {
+            "read_voltage": self.read_voltage,
+            "read_gate": self.read_gate,
+            "cycle_spread": self.cycle_spread,
+        }
+        up = polarity > 0
+        return cell_dataset(
+            {
+                "conductance": (
+                    ("pulse", "row", "col"),
+                    outputs["conductance"][1:],
+                    "S",
+                    "cell conductance read after the pulse",
+                ),
+                "initial_conductance": (
+                    ("row", "col"),
+                    outputs["conductance"][0],
+                    "S",
+                    "cell conductance before the first pulse",
+                ),
+                "polarity": (("pulse",), polarity, "1", "direction of the pulse"),
+                "amplitude": (
+                    ("pulse",),
+                    np.where(up, self.set, self.reset),
+                    "V",
+                    "bit line to source line",
+                ),
+                "width": (("pulse",), np.full(polarity.shape, self.width), "s", "flat top"),
+                "gate": (
+                    ("pulse",),
+                    np.where(up, self.set_gate, self.reset_gate),
+                    "V",
+                    "word line during the pulse",
+                ),
+                **dict(state_variables(array, outputs)),
+            },
+            status=status,
+            coordinates={"pulse": (("pulse",), np.arange(polarity.size), "1", "pulse number")},
+            attributes=attributes,
+            shape=array.shape,
+        )
+
+    def _measure(
+        self, group: Group, spreads: dict[str, Spread], simulator: Simulator, seed: int
+    ) -> tuple[Outputs, list[Result]]:
+        """All pulses of a group, segment by segment, the state carried on."""
+        polarity = self.polarity
+        names = tuple(spreads)
+        z = draw_cycles(group, names, polarity.size, seed)
+        as_sources = simulator.name == "ngspice"
+        length = _SEGMENT if as_sources or not names else 1
+        conductance: list[FloatArray] = []
+        results: list[Result] = []
+        array = group.array
+        for first in range(0, polarity.size, length):
+            part = slice(first, first + length)
+            segment, attachments = array, ()
+            if names and as_sources:
+                segment = varying_array(array, spreads)
+                attachments = cycle_sources(
+                    segment, names, self._starts(polarity[part].size), self.rise, z[part]
+                )
+            elif names:
+                values = {
+                    name: deviate(array.parameter_array(name), spreads[name], z[first, k])
+                    for k, name in enumerate(names)
+                }
+                segment = array.with_parameters(**values)
+            result = simulator.run(
+                self.testbench(segment, polarity[part], seed=seed, attachments=attachments)
+            )
+            reads = result.at("cell_current", self._reads(polarity[part].size))
+            conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)
+            # Only the last result's waveforms are still needed.
+            results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))
+            array = array.with_states(final_states(array, result))
+        outputs = {"conductance": np.concatenate(conductance), **final_states(array, result)}
+        return outputs, results
+
+    @property
+    def period(self) -> float:
+        """Duration of one pulse with its read [s]."""
+        return 2 * self.rise + self.width + self.read_width
+
+    def _starts(self, count: int) -> FloatArray:
+        """When the edges of the pulses begin [s]."""
+        return self.read_width + self.period * np.arange(count)
+
+    def _reads(self, count: int) -> FloatArray:
+        """When the reads are taken: before the first pulse, and after every one [s]."""
+        return self.period * np.arange(count + 1) + _READ_AT * self.read_width
+
+    def testbench(
+        self,
+        array: Array,
+        polarity: Sequence[int] | NDArray[np.int64],
+        *,
+        seed: int | None = None,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> Testbench:
+        """The testbench that applies a sequence of pulses to all cells of `array` at once."""
+        starts = self._starts(len(polarity))
+        times, voltage, gate = [0.0], [self.read_voltage], [self.read_gate]
+        for start, direction in zip(starts, polarity, strict=True):
+            top = self.set if direction > 0 else self.reset
+            on = self.set_gate if direction > 0 else self.reset_gate
+            begin, end = float(start) + self.rise, float(start) + self.rise + self.width
+            times += [float(start), begin, end, end + self.rise]
+            voltage += [self.read_voltage, top, top, self.read_voltage]
+            gate += [self.read_gate, on, on, self.read_gate]
+        times.append(times[-1] + self.read_width)
+        voltage.append(self.read_voltage)
+        gate.append(self.read_gate)
+        wave = Waveform(tuple(times), tuple(voltage))
+        longest = self.width / 3
+        return Testbench(
+            array=array,
+            drives=every_cell(array, wave, gate=Waveform(tuple(times), tuple(gate))),
+            analysis=Transient(stop=wave.duration, step=longest, max_step=longest),
+            probes=("cell_current", *state_probes(array)),
+            options=_OPTIONS,
+            title="pulse update",
+            seed=seed,
+            attachments=attachments,
+        )
