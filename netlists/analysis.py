@@ -101,8 +101,11 @@ class Options:
         Relative tolerance; ngspice's own 1e-3 leaves nA errors on unselected cells.
     abstol, vntol : float
         Absolute tolerances [A], [V].
+    step_tolerance : float
+        Local error of a time step over the tolerances (ngspice ``trtol``). Its own 7
+        takes steps into a forming breakdown from which Newton does not return.
     method : {"trap", "gear"}
-        Integration; gear for extreme rates.
+        Integration; gear damps what trap lets ring when rates are extreme.
     gmin : float
         Smallest conductance the simulator adds to junctions [S].
     max_iterations : int, optional
@@ -112,12 +115,13 @@ class Options:
     reltol: float = 1e-4
     abstol: float = 1e-12
     vntol: float = 1e-6
-    method: Literal["trap", "gear"] = "trap"
+    step_tolerance: float = 1.0
+    method: Literal["trap", "gear"] = "gear"
     gmin: float = 1e-12
     max_iterations: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("reltol", "abstol", "vntol", "gmin"):
+        for name in ("reltol", "abstol", "vntol", "gmin", "step_tolerance"):
             if check_number(getattr(self, name), name) <= 0:
                 raise NetlistError(thing=name, value=getattr(self, name), limit="> 0")
         if self.reltol >= 0.1:

@@ -189,6 +189,7 @@ def _options(testbench: Testbench) -> str:
         f"abstol={number(o.abstol)}",
         f"vntol={number(o.vntol)}",
         f"gmin={number(o.gmin)}",
+        f"trtol={number(o.step_tolerance)}",
         f"method={o.method}",
         "noacct",
         "noinit",
