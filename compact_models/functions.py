@@ -78,7 +78,7 @@ def softplus(x):
 
 
 def logistic(x):
-    return 0.5 * (1.0 + tanh(0.5 * x))
+    return exp(-logaddexp(0.0, -x))
 
 
 def clamp(x, low, high):
@@ -97,7 +97,8 @@ def softplus(x):
 
 @numba.njit(cache=True, inline="always")
 def logistic(x):
-    return 0.5 * (1.0 + tanh(0.5 * x))
+    small = exp(-abs(x))
+    return (1.0 if x >= 0.0 else small) / (1.0 + small)
 
 
 @numba.njit(cache=True, inline="always")

@@ -41,7 +41,7 @@ from compact_models.model import CompactModel, p, v, x
 
 Backend = Literal["numpy", "numba"]
 
-_FORMAT = "4"
+_FORMAT = "5"
 _HEADERS = {
     "numpy": "from numpy import exp, log, logaddexp, maximum, minimum, sinh, cosh, tanh\n"
     + f"from numpy import sqrt, pi, where\n\n{NUMPY_SOURCE}\n",
