@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, create_model
+from pydantic import BaseModel, BeforeValidator, Field, Strict, ValidationInfo, create_model
 
 from cosim.errors import ConfigError, CosimError, best_matches
 from cosim.quantities import read_quantity
@@ -47,10 +47,10 @@ class Entry:
 
 
 EXPERIMENTS: Mapping[str, Entry] = {
-    "forming": Entry(module="cosim.experiments", attribute="Forming"),
-    "cycling": Entry(module="cosim.experiments", attribute="Cycling"),
-    "pulse_update": Entry(module="cosim.experiments", attribute="PulseUpdate"),
-    "read": Entry(module="cosim.experiments", attribute="Read"),
+    "forming": Entry(module="cosim.experiments.forming", attribute="Forming"),
+    "cycling": Entry(module="cosim.experiments.cycling", attribute="Cycling"),
+    "pulse_update": Entry(module="cosim.experiments.pulse_update", attribute="PulseUpdate"),
+    "read": Entry(module="cosim.experiments.read", attribute="Read"),
     "quickstart": Entry(module="cosim.quickstart", attribute="Quickstart", job=True),
 }
 
@@ -138,6 +138,8 @@ def settings_model(name: str) -> type[BaseModel]:
     for setting in settings(name):
         if setting.kind in ("number", "numbers"):
             kind: Any = Annotated[Any, BeforeValidator(_reader(setting))]
+        elif setting.kind == "counts":
+            kind = Annotated[tuple[int, ...], Strict(False)]
         elif setting.kind == "text":
 
             def check(value: Any) -> str:
@@ -175,7 +177,7 @@ def _kind(hint: Any) -> str | None:
         kinds = {_kind(m) for m in members if m is not type(None)}
         if kinds <= {"number", "count"} and kinds:
             return "count" if kinds == {"count"} else "number"
-        if kinds & {"numbers"}:
+        if "numbers" in kinds:
             return "numbers"
         return kinds.pop() if len(kinds) == 1 else None
     if origin is typing.Literal:
@@ -186,6 +188,8 @@ def _kind(hint: Any) -> str | None:
         isinstance(origin, type) and issubclass(origin, typing.Sequence)
     ):
         inner = {_kind(m) for m in members if m is not Ellipsis}
+        if inner == {"count"}:
+            return "counts"
         return "numbers" if inner <= {"number", "count", "numbers"} and inner else None
     simple: dict[Any, str] = {bool: "switch", int: "count", float: "number", str: "text"}
     return simple.get(hint)

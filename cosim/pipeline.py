@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cosim.catalogue import EXPERIMENTS, SELECTORS
 from cosim.config import StudyFile, load_study
-from cosim.errors import ConfigError, DataError, best_matches
+from cosim.errors import ConfigError, DataError, IncompleteResult, best_matches
 from cosim.published import Figure
 from cosim.quantities import read_quantity
 
@@ -112,6 +110,7 @@ def build_array(study: StudyFile) -> Array:
     ConfigError, ParameterError, ModelError, NetlistError
         A name or a value is wrong.
     """
+    from cosim.experiments.base import with_spread
     from netlists import Array, Cell, Layout, Parasitics
 
     base = study.path.parent if study.path else None
@@ -134,24 +133,15 @@ def build_array(study: StudyFile) -> Array:
     elif cell.selector != "none":
         selector = cell.selector
     parasitics = Parasitics(**table.parasitics.model_dump())
-    shape = (table.rows, table.cols)
-    drawn: list[dict[str, Any]] = [{}, {}]
-    if table.spread:
-        streams = np.random.SeedSequence(study.seed).spawn(2)
-        for number, (model, stream) in enumerate(zip((reram, selector), streams, strict=True)):
-            if hasattr(getattr(model, "parameters", None), "sample"):
-                rng = np.random.default_rng(stream)
-                drawn[number] = model.parameters.sample(rng, shape, kind="dtod")
-    return Array(
+    array = Array(
         Cell(reram, selector),
         rows=table.rows,
         cols=table.cols,
         parasitics=parasitics,
         layout=Layout(table.layout),
         name=study.name if study.name.isidentifier() else "array",
-        parameters=drawn[0],
-        selector_parameters=drawn[1],
     )
+    return with_spread(array, study.seed) if table.spread else array
 
 
 def _step_key(study: StudyFile, step: int) -> str:
@@ -162,7 +152,8 @@ def _step_key(study: StudyFile, step: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _finished(path: Path, key: str) -> xr.Dataset | None:
+def finished(path: Path, key: str) -> xr.Dataset | None:
+    """The dataset in a file if it is whole and was made for `key`."""
     from cosim.dataset import load
 
     if not path.is_file():
@@ -172,6 +163,28 @@ def _finished(path: Path, key: str) -> xr.Dataset | None:
     except DataError:
         return None
     return dataset if dataset.attrs.get("study_key") == key else None
+
+
+def carry_on(array: Array, dataset: xr.Dataset) -> Array:
+    """The array in the state that an experiment left it in.
+
+    Raises
+    ------
+    IncompleteResult
+        Cells without a result have no state to go on from.
+    """
+    from cosim.sections import failed_cells
+
+    if not any(str(name).startswith("final_") for name in dataset):
+        return array
+    failed = failed_cells(dataset)
+    if failed:
+        raise IncompleteResult(
+            thing=f"{dataset.attrs.get('experiment')}: {failed[0]}",
+            next_step="The experiment after it needs the state of every cell; the data of the "
+            "others are in the output folder",
+        )
+    return array.with_states(dataset)
 
 
 def run_study(
@@ -223,7 +236,7 @@ def run_study(
         array = build_array(study) if array is None else array
         key = _step_key(study, step)
         path = folder / f"{name}.nc"
-        dataset = None if fresh else _finished(path, key)
+        dataset = None if fresh else finished(path, key)
         if dataset is None:
             experiment = entry.load()(array, **settings)
             dataset = experiment.run(
@@ -233,8 +246,8 @@ def run_study(
             save(dataset, path)
         elif not quiet:
             print("      already there, taken as it is", file=sys.stderr, flush=True)
-        if any(str(n).startswith("final_") for n in dataset):
-            array = array.with_states(dataset)
+        if step + 1 < len(study.experiment):
+            array = carry_on(array, dataset)
         names.append(name)
         section = describe(dataset)
         sections.append(section)

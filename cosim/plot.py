@@ -6,7 +6,7 @@ drawn, and without its global state, so that plots can be made in threads and on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -93,7 +93,12 @@ def forming_traces(voltage: ArrayLike, current: ArrayLike, title: str = "Forming
 
 @styled
 def distribution(
-    values: ArrayLike, unit: str, label: str, title: str, published: Published | None = None
+    values: ArrayLike,
+    unit: str,
+    label: str,
+    title: str,
+    published: Published | None = None,
+    count: str = "devices",
 ) -> Any:
     """Cumulative distribution over the devices, with the published band behind it.
 
@@ -101,6 +106,8 @@ def distribution(
     ----------
     values : array_like
         In `unit` (SI); entries that are not finite are left out and counted in the title.
+    count : str
+        What the entries are.
     """
     figure, axes = _axes()
     given = np.asarray(values, dtype=float).ravel()
@@ -115,8 +122,12 @@ def distribution(
     if shown.size:
         axes.axvline(shown.mean() * factor, color=BLUE, label="mean of this array")
     lost = given.size - shown.size
-    axes.set(xlabel=f"{label} [{prefixed}]", ylabel="devices at or below [%]", ylim=(0, 100),
-             title=title + (f" ({lost} of {given.size} not formed)" if lost else ""))  # fmt: skip
+    axes.set(
+        xlabel=f"{label} [{prefixed}]" if unit else label,
+        ylabel=f"{count} at or below [%]",
+        ylim=(0, 100),
+        title=f"{title} ({lost} of {given.size} without a value)" if lost else title,
+    )
     axes.legend(loc="upper left")
     return figure
 
@@ -178,6 +189,35 @@ def pulse_response(
              ylim=(0, None))  # fmt: skip
     axes.margins(x=0)
     axes.legend(loc="upper right", ncols=4, bbox_to_anchor=(1.0, 1.14))
+    return figure
+
+
+@styled
+def step_curves(
+    conductance: ArrayLike,
+    steps: Mapping[str, ArrayLike],
+    symmetry_point: float | None = None,
+    title: str = "Steps of the calibrated device",
+) -> Any:
+    """Mean change of conductance by one pulse, over conductance.
+
+    Parameters
+    ----------
+    conductance : array_like, shape (points,)
+        [S]
+    steps : mapping of str to array_like, shape (points,)
+        Name of the pulse and its step [S].
+    symmetry_point : float, optional
+        [S]
+    """
+    figure, axes = _axes()
+    x = np.asarray(conductance, dtype=float) * 1e6
+    for (name, step), colour in zip(steps.items(), (BLUE, ORANGE, GREEN, RED), strict=False):
+        axes.plot(x, np.abs(np.asarray(step, dtype=float)) * 1e6, color=colour, label=name)
+    if symmetry_point is not None:
+        axes.axvline(symmetry_point * 1e6, color=SOFT, ls="--", lw=1.0, label="symmetry point")
+    axes.set(xlabel="conductance [uS]", ylabel="|mean step| [uS]", title=title, ylim=(0, None))
+    axes.legend()
     return figure
 
 

@@ -49,9 +49,7 @@ class Published:
     known: Known
 
     def __str__(self) -> str:
-        middle, low, high = (
-            show_quantity(x, self.unit) for x in (self.value, self.low, self.high)
-        )
+        middle, low, high = (show_quantity(x, self.unit) for x in (self.value, self.low, self.high))
         return f"{middle} ({low} to {high})"
 
 

@@ -35,7 +35,14 @@ def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["run"], ["show", "nonsense"], ["run", "missing.toml"], ["list", "--nonsense"], []],
+    [
+        ["nonsense"],
+        ["run"],
+        ["show", "nonsense"],
+        ["run", "missing.toml"],
+        ["list", "--nonsense"],
+        [],
+    ],
 )
 def test_wrong_use_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(arguments) == 2

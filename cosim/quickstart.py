@@ -1,0 +1,192 @@
+"""The main job: from pristine cells in a circuit to real digits, every step checked.
+
+An array with device spread is formed, cycled and pulsed in ngspice. A behavioural device is fitted
+to the pulses. A classifier of scikit-learn's handwritten digits then goes onto a 64 x 20 array of
+such cells as differential pairs; some test images are read through the whole circuit, all of them
+through the behavioural tile, and the two are compared where both were read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosim.errors import ConfigError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from cosim.config import StudyFile
+    from cosim.pipeline import JobResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quickstart:
+    """Form, cycle and pulse an array in ngspice, calibrate, and read real digits with it.
+
+    Parameters
+    ----------
+    gate : float
+        Word line during forming [V].
+    cycles : int
+        Quasi-static loops of every cell.
+    pulses : int
+        Pulses of a train, up and then down.
+    alternating : int
+        Pulses of changing direction after the trains, for the symmetry point.
+    images : int
+        Test images that are read through ngspice.
+    wire_resistance : float
+        Of one segment of the 64 x 20 array [ohm].
+    """
+
+    gate: float = 1.2
+    cycles: int = 1
+    pulses: int = 200
+    alternating: int = 100
+    images: int = field(default=20)
+    wire_resistance: float = 0.35
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that leave nothing to show."""
+        if self.images < 1 or self.cycles < 1 or self.pulses < 20 or self.alternating < 40:
+            raise ConfigError(
+                thing="quickstart is too small to measure anything",
+                value=(self.images, self.cycles, self.pulses, self.alternating),
+                limit="images and cycles >= 1, pulses >= 20, alternating >= 40",
+            )
+
+    def run(
+        self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True
+    ) -> JobResult:
+        """Run every step that `folder` does not hold yet.
+
+        Returns
+        -------
+        JobResult
+            Sections of the page and datasets by name.
+        """
+        from cosim.calibrate import calibrate
+        from cosim.digits_job import read_digits
+        from cosim.experiments import Cycling, Forming, PulseUpdate
+        from cosim.pipeline import JobResult, build_array, carry_on
+        from cosim.report import Plot, Section, describe
+
+        array = build_array(study)
+        seed, simulator = study.seed, study.simulator
+        steps = _Steps(folder=folder, study=study, settings=self, fresh=fresh, progress=progress)
+
+        def run(experiment: Any, offset: int) -> Callable[[], xr.Dataset]:
+            return lambda: experiment.run(
+                simulator=simulator, seed=seed + offset, progress=progress
+            )
+
+        formed = steps.get("forming", run(Forming(array, gate=self.gate), 0))
+        array = carry_on(array, formed)
+        cycled = steps.get("cycling", run(Cycling(array, cycles=self.cycles), 1))
+        array = carry_on(array, cycled)
+        experiment = PulseUpdate(array, pulses=self.pulses, alternating=self.alternating)
+        updates = steps.get("pulse_update", run(experiment, 2))
+        fit = calibrate(updates)
+        device, section = read_digits(
+            fit.device,
+            cell=array.cell,
+            images=self.images,
+            wire_resistance=self.wire_resistance,
+            seed=seed,
+            simulator=simulator,
+            get=steps.get,
+            progress=progress,
+        )
+        device.save(folder / "device.json")
+        notes = [(w,) for w in fit.report.warnings]
+        calibration = Section(
+            title="Calibrated device",
+            text="Soft laws for steps up and down, fitted to all pulses of all devices; written "
+            "to device.json.",
+            figures=_fit_figures(fit.report),
+            plots=(
+                Plot(
+                    name="device_steps",
+                    caption="Mean step of the calibrated device over its window.",
+                    figure=_draw_steps(device),
+                ),
+            ),
+            tables={"what the fit has to say": (("note",), notes)} if notes else {},
+        )
+        sections = (*(describe(d) for d in (formed, cycled, updates)), calibration, section)
+        return JobResult(
+            sections=sections,
+            datasets=steps.done,
+            problems=tuple(p for s in sections for p in s.problems),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Steps:
+    """Datasets in a folder, made once."""
+
+    folder: Path
+    study: StudyFile
+    settings: Quickstart
+    fresh: bool
+    progress: bool
+    done: dict[str, xr.Dataset] = field(default_factory=dict)
+
+    def get(self, name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
+        """The dataset called `name`: from the folder if it belongs to this study, else made."""
+        from cosim.dataset import save
+        from cosim.pipeline import finished
+        from cosim.study import code_fingerprint
+
+        text = f"{name} {self.settings} {self.study.fingerprint()} {code_fingerprint()}"
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = self.folder / f"{name}.nc"
+        dataset = None if self.fresh else finished(path, key)
+        if self.progress:
+            state = "already there" if dataset is not None else "running"
+            print(f"  {name.replace('_', ' ')}: {state}", file=sys.stderr, flush=True)
+        if dataset is None:
+            dataset = make()
+            dataset.attrs["study_key"] = key
+            save(dataset, path)
+        self.done[name] = dataset
+        return dataset
+
+
+def _fit_figures(report: Any) -> tuple[Any, ...]:
+    from cosim.published import Figure
+
+    return (
+        Figure(
+            key="trajectory_error",
+            name="largest error of a predicted train, median device",
+            value=100 * report.trajectory_error,
+            unit="%",
+            note="of the window; each train predicted from its first point",
+        ),
+        Figure(
+            key="step_residual",
+            name="root mean square error of a single step",
+            value=100 * report.step_residual,
+            unit="%",
+            note="of the window; holds the cycle-to-cycle noise of the data",
+        ),
+    )
+
+
+def _draw_steps(device: Any) -> Any:
+    import numpy as np
+
+    from cosim import plot
+
+    u = np.linspace(0.0, 1.0, 101)
+    conductance = device.conductance(u)
+    steps = {"up": device.up.step(u), "down": device.down.step(u)}
+    return plot.step_curves(
+        conductance, {n: s * device.window for n, s in steps.items()}, device.symmetry_point
+    )
