@@ -118,7 +118,7 @@ class Array:
                 ):
                     if bad.any():
                         raise ParameterError(
-                            thing=f"parameter {name} of {int(bad.sum())} cells is {bound} its limit",
+                            thing=f"parameter {name} of {bad.sum()} cells is {bound} its limit",
                             value=float(array[bad].flat[0]),
                             limit=f"{limits.minimum:g} to {limits.maximum:g} {limits.unit}",
                         )

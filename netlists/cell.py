@@ -20,11 +20,13 @@ class ForeignTransistor(Protocol):
     ----------
     name : str
     subcircuit : str
-        Name in the library; terminals in the order drain, gate, source, bulk.
+        Name in the library.
     library : tuple of str
         ``.include`` and ``.lib`` lines.
     parameters : mapping of str to float
         Written on every instance, SI.
+    terminals : tuple of str
+        drain, gate, source, bulk: no other order is written.
     """
 
     @property
@@ -35,6 +37,8 @@ class ForeignTransistor(Protocol):
     def library(self) -> tuple[str, ...]: ...
     @property
     def parameters(self) -> Mapping[str, float]: ...
+    @property
+    def terminals(self) -> tuple[str, ...]: ...
 
 
 Selector = CompactModel | ForeignTransistor
@@ -75,10 +79,7 @@ class Cell:
                 value=self.reram.terminals,
                 limit="two terminals",
             )
-        if (
-            isinstance(self.selector, CompactModel)
-            and self.selector.terminals != SELECTOR_TERMINALS
-        ):
+        if self.selector is not None and self.selector.terminals != SELECTOR_TERMINALS:
             raise NetlistError(
                 thing=f"{self.selector.name} cannot be the selector of a cell",
                 value=self.selector.terminals,

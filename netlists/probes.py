@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -180,40 +180,66 @@ def _state_nodes(array: Array, state: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def _terminal_current(model: CompactModel) -> tuple[tuple[str, ...], tuple[str, ...], Formula]:
-    """Conduction current into the first terminal: its variables, parameters, and function."""
+def _terminal_current(model: CompactModel) -> tuple[tuple[str, ...], Any]:
+    """Conduction current into the first terminal: symbols it needs, compiled function.
+
+    The function is that of a reduced model, with the branches at that terminal only, so that
+    no state or inner potential is saved that the current does not depend on.
+    """
     import sympy as sp
 
+    from compact_models.emit.functions import compile_model
+
     top = model.terminals[0]
-    total = sp.Integer(0)
-    for branch in model.branches:
-        if branch.current is not None and top in (branch.positive, branch.negative):
-            sign = 1 if branch.positive == top else -1
-            total += sign * branch.current
-    total = model.expand(total)
-    used = {str(s) for s in total.free_symbols}
-    variables = [f"v_{n}" for n in model.nodes if f"v_{n}" in used]
-    variables += [f"x_{s.name}" for s in model.states if f"x_{s.name}" in used]
-    parameters = sorted(used - set(variables))
-    symbols = [sp.Symbol(n, real=True) for n in (*variables, *parameters)]
-    return tuple(variables), tuple(parameters), sp.lambdify(symbols, total, modules="numpy")
+    branches = tuple(
+        replace(branch, charge=None)
+        for branch in model.branches
+        if branch.current is not None and top in (branch.positive, branch.negative)
+    )
+    reduced = CompactModel(
+        name=f"{model.name}_{top}",
+        terminals=model.terminals,
+        internal_nodes=model.internal_nodes,
+        definitions=model.definitions,
+        branches=branches,
+        states=tuple(replace(s, rate=sp.Integer(0), time_constant=None) for s in model.states),
+        parameters=model.parameters,
+    )
+    used: set[str] = set()
+    for branch in branches:
+        used |= {str(symbol) for symbol in model.expand(branch.current).free_symbols}
+    return tuple(sorted(used)), compile_model(reduced)
 
 
 def _cell_current(testbench: Testbench) -> Vectors:
     array = testbench.built_array
-    variables, parameters, function = _terminal_current(array.cell.reram)
-    nodes = _terminal_nodes(array)
-    inputs = tuple(
-        nodes[name[2:]] if name.startswith("v_") else _state_nodes(array, name[2:])
-        for name in variables
-    )
-    values = [array.parameter_array(name) for name in parameters]
+    model = array.cell.reram
+    used, kernels = _terminal_current(model)
+    potentials = _terminal_nodes(array)
+    nodes = [n for n in model.nodes if f"v_{n}" in used]
+    states = [s.name for s in model.states if f"x_{s.name}" in used]
+    values = kernels.parameter_vector(
+        {
+            n: array.parameter_array(n) if n in used else model.parameters[n]
+            for n in kernels.parameters
+        }
+    ).reshape((len(kernels.parameters), 1, *array.shape))
+
+    def formula(*arguments: NDArray[np.float64]) -> NDArray[np.float64]:
+        given = dict(zip((*nodes, *states), arguments, strict=True))
+        zero = np.zeros_like(arguments[0])
+        at_nodes = np.array([given.get(n, zero) if n in nodes else zero for n in kernels.nodes])
+        # Shape kept when there is no state.
+        at_states = np.zeros((len(kernels.states), *zero.shape))
+        for k, name in enumerate(kernels.states):
+            if name in states:
+                at_states[k] = given[name]
+        currents = kernels.call(at_nodes, at_states, values).currents
+        return np.asarray(currents[kernels.nodes.index(model.terminals[0])])
+
+    inputs = [potentials[n] for n in nodes] + [_state_nodes(array, s) for s in states]
     return Vectors(
-        probe="cell_current",
-        unit="A",
-        shape=array.shape,
-        inputs=inputs,
-        formula=lambda *arguments: function(*arguments, *values),
+        probe="cell_current", unit="A", shape=array.shape, inputs=tuple(inputs), formula=formula
     )
 
 

@@ -17,8 +17,8 @@ from netlists.names import check_name, check_node, check_number, check_text
 from netlists.waveform import Waveform, as_waveform
 
 if TYPE_CHECKING:
-    from netlists.probes import Vectors
     from netlists.limits import Finding
+    from netlists.probes import Vectors
     from netlists.topology import Element
 
 __all__ = [

@@ -81,7 +81,7 @@ def _exact(
             matrix[m, m] += 1 / ohm
             matrix[m, n] -= 1 / ohm
 
-    lines = {f"bl{k}": bit[k] if crossing else bit[:, k] for k in range(len(bit if crossing else bit.T))}
+    lines = {f"bl{k}": nodes for k, nodes in enumerate(bit if crossing else bit.T)}
     lines |= {f"sl{k}": source[:, k] for k in range(cols)}
     ends = {"bl": array.drive.bit_line, "sl": array.drive.source_line}
     feeds = {}
@@ -242,9 +242,7 @@ def test_sweeps_move_drivers_together(run) -> None:  # type: ignore[no-untyped-d
 
 
 def test_attachments_become_part_of_the_circuit(run) -> None:  # type: ignore[no-untyped-def]
-    array = Array(
-        Cell(load_model("resistor")), rows=1, cols=1, drive=Drive(source_line="floating")
-    )
+    array = Array(Cell(load_model("resistor")), rows=1, cols=1, drive=Drive(source_line="floating"))
     load = Attachment(
         name="load",
         subcircuit="load",
@@ -252,9 +250,7 @@ def test_attachments_become_part_of_the_circuit(run) -> None:  # type: ignore[no
         nodes=("sl_0",),
         parameters={"r": 1e4},
     )
-    bench = Testbench(
-        array=array, drives={"bl0": 1.0}, probes=("v(sl_0)",), attachments=(load,)
-    )
+    bench = Testbench(array=array, drives={"bl0": 1.0}, probes=("v(sl_0)",), attachments=(load,))
     _, data = run(bench)
     assert data["v(sl_0)"] == pytest.approx([0.5])
 
@@ -282,3 +278,30 @@ def test_one_transistor_cell_switches_up_and_down(run) -> None:  # type: ignore[
         assert end[0, 0] == pytest.approx(1.0, abs=1e-3 * abs(end[0, 1] - 1.0) + 1e-6)
         middle = len(data["cell_current"]) // 2
         assert sign * data["cell_current"][middle, 0, 1] > 1e-6
+
+
+def test_foundry_transistor_as_selector(run) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("compact_models.foundry")
+    from compact_models.errors import ModelError
+
+    try:
+        cell = Cell(load_model("resistor"), "gf180mcu_nfet_03v3")  # type: ignore[arg-type]
+    except ModelError as error:
+        pytest.skip(str(error))
+    array = Array(
+        cell,
+        rows=1,
+        cols=2,
+        parameters={"resistance": [[1e-3, 1e4]]},
+        selector_parameters={"w": [[5.35e-6, 2e-6]]},
+    )
+    bench = Testbench(
+        array=array,
+        drives=bias.read(array, 0.05, gate=1.2),
+        probes=("cell_current", "v(mid_0_0)"),
+        options=TIGHT,
+    )
+    _, data = run(bench)
+    # The published selector: 0.8 kOhm at V_G = 1.2 V; this card 806 Ohm at that width.
+    assert data["v(mid_0_0)"] / data["cell_current"][:, 0, 0] == pytest.approx(806.0, rel=0.01)
+    assert 0 < data["cell_current"][0, 0, 1] < 5e-6

@@ -23,9 +23,7 @@ from netlists import (
 
 @pytest.fixture(scope="module")
 def array() -> Array:
-    return Array(
-        Cell(load_model("cmo_hfox")), rows=2, cols=2, parasitics=Parasitics(r_row=1.0)
-    )
+    return Array(Cell(load_model("cmo_hfox")), rows=2, cols=2, parasitics=Parasitics(r_row=1.0))
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +101,7 @@ def test_vectors_follow_the_nodes(bench: Testbench) -> None:
     # Source lines have no resistance here: one node.
     assert vectors["v(sl_1_0)"].names == ("v(sl_0)",)
     assert vectors["bit_line_current"].shape == (2,)
-    assert vectors["state:c"].names == tuple(
-        f"v(xr_{i}_{j}.c)" for i in range(2) for j in range(2)
-    )
+    assert vectors["state:c"].names == tuple(f"v(xr_{i}_{j}.c)" for i in range(2) for j in range(2))
     values = np.arange(12.0).reshape(2, 6)
     columns = {f"v(bl_{i}_{j})": 2 * i + j for i in range(2) for j in range(2)}
     columns |= {"v(sl_0)": 4, "v(sl_1)": 5}

@@ -83,7 +83,7 @@ def test_sources_in_parallel_are_found() -> None:
 
 
 def test_voltages_beyond_the_device_limits_are_named(array: Array) -> None:
-    low, high = array.cell.reram.limits["top", "bottom"]
+    _, high = array.cell.reram.limits["top", "bottom"]
     drives = bias.every_cell(array, high + 0.5, gate=1.2)
     with pytest.raises(NetlistError, match=r"device limit.*top to bottom of cmo_hfox") as caught:
         _bench(array, drives).check()
