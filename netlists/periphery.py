@@ -181,35 +181,47 @@ class IntegrateAndFire(_Block):
 
     def subcircuit(self) -> str:
         """``.subckt neuron membrane spike_p spike_n vdd``, comparator offsets as parameters."""
-        width = f"{self.comparator_width!r}"
-        lag = f"{self.comparator_lag!r}"
         ramp = 0.8 / (self.refractory - self.reset_time)
+
+        def over(sign: str, offset: str) -> str:
+            level = f"{sign}v(membrane, rest) - {self.threshold!r} - {offset}"
+            return f"(0.5 + 0.5 * tanh(({level}) / {self.comparator_width!r}))"
+
+        def one_shot(spike: str, comparator: str) -> str:
+            drive = f"v({comparator}) * v(ready) + v({spike}) * v(alive) - 0.5"
+            return f"I = 1e-9 / 0.2e-9 * (0.5 + 0.5 * tanh(10 * ({drive})) - v({spike}))"
+
         return f"""\
 * integrate-and-fire neuron [Valentian2019]: 200 fF, two comparators, signed spikes
 .subckt neuron membrane spike_p spike_n vdd params: offset_p=0 offset_n=0
 Vrest rest 0 {self.supply / 2!r}
 Cm    membrane rest {self.membrane_capacitance!r}
 * comparators: 0 to 1 V, one lag each, biased all the time
-Bcp 0 cp I = 1e-9 / {lag} * (0.5 + 0.5 * tanh((v(membrane, rest) - {self.threshold!r} - offset_p) / {width}) - v(cp))
+Bcp 0 cp I = 1e-9 / {self.comparator_lag!r} * ({over("", "offset_p")} - v(cp))
 Ccp cp 0 1e-9
-Bcn 0 cn I = 1e-9 / {lag} * (0.5 + 0.5 * tanh((-v(membrane, rest) - {self.threshold!r} - offset_n) / {width}) - v(cn))
+Bcn 0 cn I = 1e-9 / {self.comparator_lag!r} * ({over("-", "offset_n")} - v(cn))
 Ccn cn 0 1e-9
 Iop vdd 0 {2 * self.comparator_bias!r}
 * one-shots: started by a comparator while ready, held by themselves until the timer is full
-Bsp 0 spike_p I = 1e-9 / 0.2e-9 * (0.5 + 0.5 * tanh(10 * (v(cp) * v(ready) + v(spike_p) * v(alive) - 0.5)) - v(spike_p))
+Bsp 0 spike_p {one_shot("spike_p", "cp")}
 Csp spike_p 0 1e-9
-Bsn 0 spike_n I = 1e-9 / 0.2e-9 * (0.5 + 0.5 * tanh(10 * (v(cn) * v(ready) + v(spike_n) * v(alive) - 0.5)) - v(spike_n))
+Bsn 0 spike_n {one_shot("spike_n", "cn")}
 Csn spike_n 0 1e-9
 Bon on 0 V = v(spike_p) + v(spike_n)
 * timer of the one-shot: full at 1 V
-Bt 0 timer I = 1e-9 * (v(on) / {self.reset_time!r} - (1 - v(on)) * v(timer) / 2e-9)
+* (emptied only once the spike is nearly over, or the two would settle half way)
+Bidle idle 0 V = 0.5 + 0.5 * tanh((0.2 - v(on)) / 0.05)
+Bt 0 timer I = 1e-9 * (v(on) / {self.reset_time!r} - v(idle) * v(timer) / 2e-9)
 Ct timer 0 1e-9
 Balive alive 0 V = 0.5 - 0.5 * tanh((v(timer) - 1) / 0.01)
 * refractory timer: set by the spike, runs down to 0.2 V, where the neuron is ready again
-Br 0 tired I = 1e-9 * (v(on) * (1 - v(tired)) / 0.5e-9 - (1 - v(on)) * {ramp!r} * tanh(v(tired) / 0.05))
+* ('held' waits for the latch: an early reset would take the trigger away again)
+Bheld held 0 V = 0.5 + 0.5 * tanh((v(on) - 0.7) / 0.05)
+Bset 0 tired I = 1e-9 * v(held) * (1 - v(tired)) / 0.5e-9
+Brun tired 0 I = 1e-9 * (1 - v(held)) * {ramp!r} * tanh(v(tired) / 0.05)
 Cr tired 0 1e-9
 Bready ready 0 V = 0.5 + 0.5 * tanh((0.2 - v(tired)) / 0.01)
 * reset switch
-Breset membrane rest I = v(on) * v(membrane, rest) / {self.reset_resistance!r}
+Breset membrane rest I = v(held) * v(membrane, rest) / {self.reset_resistance!r}
 .ends neuron
 """

@@ -97,8 +97,10 @@ def _segment(v, free, ready, j, start, stop, slope, up, down, rail, timing, log,
             t = end
             if t >= stop:
                 return count
+        lag = delay
         if v[j] >= up[j] or v[j] <= down[j]:
-            crossing = t
+            # Beyond the threshold when the refractory time ends: the comparator has long decided.
+            crossing, lag = t, 0.0
         elif slope > 0.0:
             crossing = t + (up[j] - v[j]) / slope
         elif slope < 0.0:
@@ -110,13 +112,13 @@ def _segment(v, free, ready, j, start, stop, slope, up, down, rail, timing, log,
             return count
         positive = v[j] >= up[j] or (v[j] > down[j] and slope > 0.0)
         if count < log.shape[0]:
-            log[count, 0] = crossing + delay
+            log[count, 0] = crossing + lag
             log[count, 1] = j
             log[count, 2] = 1.0 if positive else -1.0
         count += 1
         v[j] = 0.0
-        free[j] = crossing + delay + reset
-        ready[j] = crossing + delay + max(refractory, reset)
+        free[j] = crossing + lag + reset
+        ready[j] = crossing + lag + max(refractory, reset)
         t = crossing
 
 
@@ -171,7 +173,7 @@ def present(times, pixels, events, weights, up, down, drift, rail, pulse, timing
                 first, second = score[j], first
             elif score[j] > second:
                 second = score[j]
-        if first - second >= lead:
+        if lead < math.inf and first - second >= lead:
             return e + 1, count, True
     return events, count, False
 
