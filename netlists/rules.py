@@ -115,24 +115,21 @@ def _shorted(name: str, other: str, node: str) -> Finding:
 
 
 def _line_graph(testbench: Testbench) -> nx.MultiGraph:
-    """Lines as nodes and one cell per pair of neighbours: connected as the whole array is."""
+    """Graph with one node per line and the cells of the first row and column only.
+
+    Cells conduct, so this is connected exactly as the whole array is.
+    """
+    from netlists.spice import stimulus_elements
+    from netlists.topology import array_elements, to_graph
+
     array = testbench.array
     ideal = replace(
         array.parasitics, r_row=0.0, r_col=0.0, r_word=0.0, c_row=0.0, c_col=0.0, c_word=0.0
     )
-    # Cells conduct, so a crossing array is connected when its first row and column are.
-    small = array.replace(parasitics=ideal, parameters={}, selector_parameters={})
-    from netlists.spice import testbench_elements
-    from netlists.topology import to_graph
-
+    lines = array.replace(parasitics=ideal, parameters={}, selector_parameters={})
+    cells = [(i, j) for i in range(array.rows) for j in range(array.cols if i == 0 else 1)]
     plain = testbench.replace(
-        array=small, initial_states={}, probes=testbench.probes[:1], temperature=None
+        array=lines, initial_states={}, probes=testbench.probes[:1], temperature=None
     )
-    kept = []
-    for element in testbench_elements(plain):
-        if element.role in ("reram", "selector"):
-            row, column = element.name[3:].split("_")
-            if row != "0" and column != "0":
-                continue
-        kept.append(element)
-    return to_graph(kept)
+    elements = array_elements(lines, testbench.floating, cells)
+    return to_graph(elements + stimulus_elements(plain))

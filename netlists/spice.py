@@ -94,8 +94,13 @@ def _swept_text(wave: Waveform) -> str:
 
 def testbench_elements(testbench: Testbench) -> list[Element]:
     """Elements of the array, its sources and the attachments."""
-    array, analysis = testbench.built_array, testbench.analysis
-    elements = array.elements(testbench.floating)
+    return testbench.built_array.elements(testbench.floating) + stimulus_elements(testbench)
+
+
+def stimulus_elements(testbench: Testbench) -> list[Element]:
+    """Sources and attachments of a testbench."""
+    array, analysis = testbench.array, testbench.analysis
+    elements: list[Element] = []
     stop = analysis.stop if isinstance(analysis, Transient) else 0.0
     swept = False
     for lines in array.line_sets.values():

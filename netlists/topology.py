@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -109,8 +109,10 @@ def split_parameters(
     return common, single
 
 
-def array_elements(array: Array, floating: frozenset[str]) -> list[Element]:
-    """Every element of an array, without sources."""
+def array_elements(
+    array: Array, floating: frozenset[str], cells: Iterable[tuple[int, int]] | None = None
+) -> list[Element]:
+    """Every element of an array, without sources; of the cells only `cells`, if given."""
     feed = array.parasitics.r_feed
     sets = array.line_sets
     elements = [e for lines in sets.values() for e in _line_elements(lines, feed, floating)]
@@ -129,33 +131,32 @@ def array_elements(array: Array, floating: frozenset[str]) -> list[Element]:
         selector_values = {n: np.asarray(a).tolist() for n, a in array.selector_parameters.items()}
     name = subcircuit_name(reram)
     defaults, selector_default = reram.parameters, selector_defaults
-    for i in range(array.rows):
-        for j in range(array.cols):
-            given = {n: x[i][j] for n, x in values.items() if x[i][j] != defaults[n]}
-            top, end = bit.node_at(i, j), source.node_at(i, j)
-            if selector is None or word is None:
-                elements.append(
-                    Element("device", f"xr_{i}_{j}", (top, end), None, name, "reram", given)
-                )
-                continue
-            middle = f"mid_{i}_{j}"
+    if cells is None:
+        cells = product(range(array.rows), range(array.cols))
+    for i, j in cells:
+        given = {n: x[i][j] for n, x in values.items() if x[i][j] != defaults[n]}
+        top, end = bit.node_at(i, j), source.node_at(i, j)
+        if selector is None or word is None:
             elements.append(
-                Element("device", f"xr_{i}_{j}", (top, middle), None, name, "reram", given)
+                Element("device", f"xr_{i}_{j}", (top, end), None, name, "reram", given)
             )
-            chosen = {**selector_default, **{n: x[i][j] for n, x in selector_values.items()}}
-            if isinstance(selector, CompactModel):
-                chosen = {n: x for n, x in chosen.items() if x != selector.parameters[n]}
-            elements.append(
-                Element(
-                    "device",
-                    f"xm_{i}_{j}",
-                    (middle, word.node_at(i, j), end, "0"),
-                    None,
-                    selector_name,
-                    "selector",
-                    chosen,
-                )
+            continue
+        middle = f"mid_{i}_{j}"
+        elements.append(Element("device", f"xr_{i}_{j}", (top, middle), None, name, "reram", given))
+        chosen = {**selector_default, **{n: x[i][j] for n, x in selector_values.items()}}
+        if isinstance(selector, CompactModel):
+            chosen = {n: x for n, x in chosen.items() if x != selector.parameters[n]}
+        elements.append(
+            Element(
+                "device",
+                f"xm_{i}_{j}",
+                (middle, word.node_at(i, j), end, "0"),
+                None,
+                selector_name,
+                "selector",
+                chosen,
             )
+        )
     return elements
 
 
