@@ -84,9 +84,8 @@ _BOUNDS = {"c": (0, 1000), "phi": (-0.5, 1.5), "dT": (-100, 100000)}
 TERMINALS = ("top", "bottom")
 
 
-def _smooth_maximum(a: sp.Expr, b: sp.Expr, width: sp.Expr) -> sp.Expr:
-    # `a` stands in it once, which keeps the parse trees of ngspice short.
-    return b + width * softplus((a - b) / width)
+def _rounded_maximum(a: sp.Expr, b: sp.Expr, width: sp.Expr) -> sp.Expr:
+    return (a + b + sp.sqrt((a - b) ** 2 + width**2)) / 2
 
 
 def _bounded(state: str) -> sp.Expr:
@@ -121,7 +120,7 @@ def _definitions() -> tuple[Definition, ...]:
         d("A", p("area_factor") * sp.pi * p("r") ** 2, "m**2", "conducting area of the dome"),
         d(
             "a_e",
-            _smooth_maximum(p("a_e0") + p("a_e1") * C, p("a_e_floor"), p("a_e_width")),
+            _rounded_maximum(p("a_e0") + p("a_e1") * C, p("a_e_floor"), p("a_e_width")),
             "m",
             "electron hopping distance",
         ),
@@ -151,7 +150,10 @@ def _definitions() -> tuple[Definition, ...]:
         ),
         d(
             "E_gap",
-            _smooth_maximum(p("E_f") - p("p_f") * rounded_field, p("E_m"), p("E_width")),
+            # Decays exponentially above the corner, where the published voltages lie.
+            p("E_m")
+            + p("E_width")
+            * softplus((p("E_f") - p("p_f") * rounded_field - p("E_m")) / p("E_width")),
             "J",
             "bond-breaking barrier lowered by the field",
         ),

@@ -99,10 +99,10 @@ def subcircuit(
                 lines += _wrap(f"c{branch.name} {ends} q='{fold.text(branch.charge)}'")
             elif capacitance != 0:
                 lines += _wrap(f"c{branch.name} {ends} {_value(capacitance)}")
-    if any(state.held for state in model.states):
-        lines.append("vtran tran 0 dc 0 sin(1 0 1)")
     for item in fold.auxiliaries:
         lines += _auxiliary(item, fold)
+    if any(state.held for state in model.states):
+        lines.append("vtran tran 0 dc 0 sin(1 0 1)")
     for state in model.states:
         lines += _state(model, state, fold)
     lines.append(f".ends {name or model.name}")
@@ -143,7 +143,10 @@ class _Folder:
         self._numbers = {
             p(n): sp.Float(value) for n, value in model.parameters.items() if n not in open_names
         }
-        used = model.definition_order([s.rate for s in model.states if s.held])
+        used = model.definition_order(
+            [*(b.current for b in model.branches), *(b.charge for b in model.branches)]
+            + [s.rate for s in model.states]
+        )
         self.auxiliaries = [
             d
             for d in used
@@ -244,8 +247,7 @@ class _Printer(CodePrinter):
 
     def _print_softplus(self, expr: Any) -> str:
         text = self._print(expr.args[0])
-        if not self._settings["guarded"]:
-            return f"ln(1+exp({text}))"
+        # Always: ngspice's exp turns into a straight line at 228.
         return f"({text}>40 ? {text} : ln(1+exp({text})))"
 
     def _print_logistic(self, expr: Any) -> str:

@@ -55,9 +55,7 @@ def module(model: CompactModel, *, name: str | None = None) -> str:
     for state in model.states:
         unit = f"{state.scale:g} {state.unit}" if state.scale != 1.0 else state.unit
         lines.append(f"    electrical {state.name};  // {state.description}; 1 V is {unit}")
-    lines += [
-        f"    branch ({b.positive}, {b.negative}) br_{b.name};" for b in model.branches
-    ]
+    lines += [f"    branch ({b.positive}, {b.negative}) br_{b.name};" for b in model.branches]
     lines += [f"    branch ({s.name}) br_{s.name};" for s in model.states]
     lines.append("")
     for parameter in model.parameters.parameters.values():

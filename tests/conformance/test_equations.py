@@ -50,9 +50,7 @@ def _random_arguments(case, rng, count):
     # Off the solution, so that no quantity is a small difference of large ones.
     nodes = solution.nodes * rng.uniform(0.9, 1.1, solution.nodes.shape)
     states = solution.states * rng.uniform(0.9, 1.0, solution.states.shape)
-    return nodes, states, np.broadcast_to(
-        parameters[:, None], (len(parameters), count)
-    )
+    return nodes, states, np.broadcast_to(parameters[:, None], (len(parameters), count))
 
 
 def _allocate(kernels, count=None):
