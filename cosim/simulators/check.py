@@ -166,7 +166,9 @@ class Checker:
         if isinstance(selector, CompactModel):
             drain, stored = self._device("selector", selector)
             first = selector.nodes.index("drain")
-            moving = slack + (_slope(self.axis, stored[first]) if self.transient else 0.0)
+            moving = np.zeros_like(scale)
+            if self.transient:
+                moving += _slope(self.axis, charges[bottom]) + _slope(self.axis, stored[first])
             self._compare(
                 "current that vanishes between memory device and transistor",
                 currents[bottom] + drain[first],

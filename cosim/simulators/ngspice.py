@@ -37,9 +37,8 @@ from cosim.simulators.process import Outcome, run_process
 from cosim.simulators.raw import Plot, read_raw
 
 if TYPE_CHECKING:
-    from netlists.testbench import Testbench
-
     from cosim.simulators.base import Result
+    from netlists.testbench import Testbench
 
 NETLIST_NAME = "circuit.cir"
 RAW_NAME = "result.raw"
