@@ -225,7 +225,9 @@ class _Printer(CodePrinter):
     def _print_Pow(self, expr: Any) -> str:
         base, exponent = expr.base, expr.exp
         if exponent == sp.Rational(1, 2):
-            return f"sqrt({self._print(base)})"
+            # An auxiliary node may pass through a negative value on its way.
+            text = self._print(base)
+            return f"sqrt({text})" if base.is_nonnegative else f"sqrt(abs({text}))"
         if exponent.is_negative:
             return f"1/({self._print(base**-exponent)})"
         text = f"({self._print(base)})"

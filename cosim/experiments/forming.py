@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # Against a reference at reltol 1e-5 this moves the forming voltage by less than 1 mV.
-_OPTIONS = Options(method="gear", reltol=1e-3)
+_OPTIONS = Options(method="gear", reltol=1e-4)
 _RISE = 1e-7  # s, edges of forming pulses (assumed)
 _FALL_FACTOR = 1e3  # the voltage is taken back this much faster than it was swept
 _TRIODE_VOLTAGE = 0.05  # V, drain-source voltage at which R_DS is stated
