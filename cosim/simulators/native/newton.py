@@ -138,6 +138,16 @@ class ArraySystem:
         self.warm = True
         return done
 
+    def snapshot(self) -> tuple[Floats, ...]:
+        """Copy of the present solution, for :meth:`restore`."""
+        return tuple(a.copy() for a in (self.u, self.w, self.y, self._slopes, self._at))
+
+    def restore(self, saved: tuple[Floats, ...]) -> None:
+        """Go back to a solution that :meth:`snapshot` returned."""
+        for own, old in zip((self.u, self.w, self.y, self._slopes, self._at), saved, strict=True):
+            own[:] = old
+        self.warm = True
+
     def _ramp(
         self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
     ) -> Convergence:
@@ -225,10 +235,9 @@ class ArraySystem:
             )
         krylov = direct = 0
         for count in range(self.max_newton + 1):
-            # Below a femtoampere times the tolerance there is nothing left to balance.
-            if worst <= self.tolerance * max(large, 1e-15) and not self._unfinished:
+            if self._balanced(worst, large) and not self._unfinished:
                 return Convergence(
-                    residual=worst / large if large > 0 else 0.0,
+                    residual=worst / max(large, 1e10 * self._rounding(), 1e-300),
                     newton=count, krylov=krylov, evaluations=evaluations, direct=direct,
                 )  # fmt: skip
             if count == self.max_newton:
@@ -245,7 +254,8 @@ class ArraySystem:
                 self.w += base_w
                 new, new_large, more, bad = self._evaluate(bit, source, gate, held, step)
                 evaluations += more
-                if new < worst * (1.0 - 1e-4 * share) or new <= 1e-9 * new_large:
+                better = new < worst * (1.0 - 1e-4 * share)
+                if better or new <= 1e-9 * new_large or self._balanced(new, new_large):
                     break
                 share *= 0.5
                 if share < 1e-3:
@@ -259,6 +269,13 @@ class ArraySystem:
                     raise self._failure(worst / large)
             worst, large = new, new_large
         raise self._failure(worst / large)
+
+    def _rounding(self) -> float:
+        # A femtovolt over the best cell is below the rounding of the voltages themselves.
+        return 1e-15 * max(float(np.max(np.abs(self._g1))), float(np.max(np.abs(self._g2))))
+
+    def _balanced(self, worst: float, large: float) -> bool:
+        return worst <= max(self.tolerance * large, self._rounding())
 
     def _failure(self, residual: float) -> NotConverged:
         return NotConverged(

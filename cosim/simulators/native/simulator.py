@@ -31,7 +31,7 @@ class NativeSimulator:
     tolerance : float
         Largest imbalance of currents at any node, relative to the largest branch current.
     state_tolerance : float
-        Error of a held state per time step, relative to its size (and to 1e-3).
+        Error of a held state per time step, relative to its normalised size plus 0.01.
     deadline : float
         Seconds after which a run is stopped.
     threads : int
@@ -39,7 +39,7 @@ class NativeSimulator:
     """
 
     tolerance: float = 1e-10
-    state_tolerance: float = 1e-5
+    state_tolerance: float = 1e-4
     deadline: float = 3600.0
     threads: int = 1
 

@@ -1,0 +1,200 @@
+"""Time: held states integrated with error control, wires and temperature quasi-static.
+
+Method: TR-BDF2 (one-step, second order, L-stable) with its embedded third-order error estimate
+[Bank1985, Hosea1996].  Each of its two implicit stages is one Newton solve of the whole array in
+which the states are unknowns of the cells, so states, heat and voltages are consistent at the end
+of every stage.  The temperature settles in tens of picoseconds and is taken at its steady value.
+
+[Bank1985] IEEE Trans. Electron Devices 32, 1992.  [Hosea1996] Appl. Numer. Math. 20, 21.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import NotConverged
+from cosim.simulators.native.newton import ArraySystem, Convergence
+
+if TYPE_CHECKING:
+    from cosim.simulators.native.build import Stimuli
+    from cosim.simulators.native.simulator import NativeSimulator
+    from netlists.testbench import Testbench
+
+Floats = NDArray[np.float64]
+
+_GAMMA = 2.0 - np.sqrt(2.0)
+_D = _GAMMA / 2.0
+_W = np.sqrt(2.0) / 4.0
+# Weights of the embedded third-order formula minus those of the method.
+_E = ((1.0 - _W) / 3.0 - _W, (3.0 * _W + 1.0) / 3.0 - _W, _D / 3.0 - _D)
+# Changes of a state per step, relative to its scale, beyond which no step is even tried.
+_LARGEST_CHANGE = 0.3
+
+
+@dataclass(eq=False, kw_only=True)
+class Integrator:
+    """Integrates the held states of an array.
+
+    Parameters
+    ----------
+    system : ArraySystem
+        Dynamic form.
+    stimuli : Stimuli
+        Driver voltages by time.
+    states : ndarray, shape (states, rows, cols)
+        At the start.
+    tolerance : float
+        Error of a state per step, relative to its size plus `floor`.
+    """
+
+    system: ArraySystem
+    stimuli: Stimuli
+    states: Floats
+    tolerance: float
+    floor: float = 1e-2
+    steps: int = field(default=0, init=False)
+    rejected: int = field(default=0, init=False)
+    direct: int = field(default=0, init=False)
+
+    def start(self, t: float) -> Convergence:
+        """Solve at time `t` with the states held."""
+        done = self._solve(t, self.states, 0.0)
+        self._rate = self.system.rates.copy()
+        self._suggested = np.inf
+        return done
+
+    def _solve(self, t: float, start: Floats, step: float) -> Convergence:
+        bit, source, gate = self.stimuli.at(t)
+        done = self.system.solve(bit=bit, source=source, gate=gate, held=start, step=step)
+        self.direct += done.direct
+        return done
+
+    def _solved_states(self) -> Floats:
+        count = len(self.states)
+        return np.ascontiguousarray(np.moveaxis(self.system.y[:, :, -count:], 2, 0))
+
+    def step(self, t: float, stop: float, longest: float) -> tuple[float, Convergence]:
+        """One accepted step from `t`, not beyond `stop`; returns the time reached.
+
+        Raises
+        ------
+        NotConverged
+            If no step that the clock can resolve succeeds.
+        """
+        if not len(self.states):
+            reached = min(stop, t + longest)
+            return (stop if stop - reached < 1e-9 * (stop - t) else reached), self._solve(
+                reached, self.states, 0.0
+            )
+        scale = np.abs(self.states) + self.floor
+        fastest = float(np.max(np.abs(self._rate) / scale))
+        limit = _LARGEST_CHANGE / fastest if fastest > 0 else np.inf
+        h = min(self._suggested, limit, longest, stop - t)
+        keep = self.system.snapshot()
+        smallest = max(1e-18, 8.0 * np.finfo(float).eps * stop)
+        while True:
+            # Steps that would leave a crumb take it along.
+            if t + 1.05 * h >= stop:
+                h = stop - t
+            elif t + 2.0 * h > stop:
+                h = 0.5 * (stop - t)
+            try:
+                error, states, rate, done = self._try(t, h)
+            except NotConverged:
+                error = np.inf
+                if 0.25 * h < smallest:
+                    raise
+            if error <= 1.0:
+                break
+            self.rejected += 1
+            self.system.restore(keep)
+            if 0.25 * h < smallest:
+                raise NotConverged(
+                    thing="no time step is small enough for the states",
+                    value=h,
+                    limit=f"{smallest:.3g} s at t = {t:.6g} s",
+                    next_step="Use slower edges, or check the device's parameters",
+                )
+            h *= 0.25 if not np.isfinite(error) else max(0.2, 0.85 * error ** (-1 / 3))
+        self.states, self._rate = states, rate
+        self.steps += 1
+        grown = h * min(5.0, 0.85 * max(error, 1e-4) ** (-1 / 3))
+        truncated = h < 0.99 * self._suggested and grown > h
+        self._suggested = max(grown, self._suggested) if truncated else grown
+        return (stop if h == stop - t else t + h), done
+
+    def _try(self, t: float, h: float) -> tuple[float, Floats, Floats, Convergence]:
+        """Error over tolerance, states, rates and convergence of a step of size `h`."""
+        first = self._rate
+        dh = _D * h
+        base = self.states + dh * first
+        self._solve(t + _GAMMA * h, base, dh)
+        middle = (self._solved_states() - base) / dh
+        base = self.states + (_W * h) * (first + middle)
+        done = self._solve(t + h, base, dh)
+        states = self._solved_states()
+        last = (states - base) / dh
+        error = h * np.abs(_E[0] * first + _E[1] * middle + _E[2] * last)
+        scale = self.tolerance * (np.maximum(np.abs(states), np.abs(self.states)) + self.floor)
+        worst = float(np.max(error / scale))
+        return (worst if np.isfinite(worst) else np.inf), states, last, done
+
+
+def run_transient(
+    simulator: NativeSimulator, testbench: Testbench, start: float
+) -> tuple[Floats, dict[str, Floats], list[str]]:
+    """Axis, probes and notes of a transient testbench."""
+    from cosim.simulators.native.build import Stimuli, build_system, initial_states
+    from cosim.simulators.native.record import Recorder
+
+    analysis: Any = testbench.analysis
+    system = build_system(
+        testbench.built_array,
+        floating=testbench.floating,
+        dynamic=True,
+        tolerance=simulator.tolerance,
+        threads=simulator.threads,
+    )
+    stimuli = Stimuli(testbench)
+    integrator = Integrator(
+        system=system,
+        stimuli=stimuli,
+        states=initial_states(testbench),
+        tolerance=simulator.state_tolerance,
+    )
+    recorder = Recorder(testbench, system)
+    done = integrator.start(0.0)
+
+    def record(t: float) -> None:
+        if t >= analysis.save_from:
+            drives = stimuli.at(t)
+            recorder.add(t, system, drives, integrator.states, done.residual)
+
+    record(0.0)
+    marks = stimuli.breakpoints
+    marks = np.unique(np.append(marks[(marks > 0) & (marks < analysis.stop)], analysis.stop))
+    if 0.0 < analysis.save_from < analysis.stop:
+        marks = np.unique(np.append(marks, analysis.save_from))
+    t = 0.0
+    for mark in marks:
+        moving = any(
+            not np.array_equal(a, b)
+            for a, b in zip(stimuli.at(t), stimuli.at(float(mark)), strict=True)
+        )
+        longest = analysis.max_step or np.inf
+        if moving:
+            # A ramp is a measured curve: its points follow the suggested step.
+            longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
+        while t < mark:
+            t, done = integrator.step(t, float(mark), longest)
+            record(t)
+            simulator.check_deadline(start)
+    axis, data = recorder.arrays()
+    notes = []
+    if integrator.direct:
+        notes.append(f"{integrator.direct} array steps used the sparse direct solver")
+    return axis, data, notes
