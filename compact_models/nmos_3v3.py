@@ -89,7 +89,7 @@ _MAXIMUM_VOLTAGE = 3.63
 
 
 def _definitions() -> tuple[Definition, ...]:
-    thermal = sp.Float(repr(BOLTZMANN / ELEMENTARY_CHARGE), 20) * p("temperature")
+    thermal = sp.Float(repr(BOLTZMANN / ELEMENTARY_CHARGE), 20) * p("T_0")
     drain, gate, source, bulk = (v(name) for name in TERMINALS)
     phi, gamma = p("surface_potential"), p("body_factor")
     rounding, sharpness = p("voltage_rounding"), p("saturation_sharpness")
