@@ -56,7 +56,8 @@ class Cycling:
     array : Array
         Formed; ``array.with_states(dataset)`` continues from an earlier experiment.
     set, reset : float
-        Turning points, bit line to source line [V].
+        Turning points, bit line to source line [V]; published only as below 1.5 V. These give
+        the published ratio of about 15 at 1 V/s.
     rate : float
         Sweep rate [V/s]; assumed, the published loops do not state theirs.
     cycles : int
@@ -80,8 +81,8 @@ class Cycling:
 
     array: Array
     _: KW_ONLY
-    set: float = 1.4
-    reset: float = -1.4
+    set: float = 1.3
+    reset: float = -1.3
     rate: float = 1.0
     cycles: int = 3
     set_gate: float = 1.4
