@@ -13,15 +13,15 @@ get all cells in one testbench of the same content.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.dataset import Variable, build_dataset, package_version
 from cosim.errors import ConfigError, CosimError, SimulatorError, SimulatorNotFound
-from cosim.parallel import parallel_map
+from cosim.parallel import parallel_map, worker_count
 from cosim.simulators.base import Result, Simulator
 from netlists.array import Array, Drive, Layout
 from netlists.parasitics import Parasitics
@@ -170,10 +170,16 @@ class Measured:
     status: str = "ok"
 
 
+def workers_for(simulator: Simulator) -> int:
+    """How many runs go on at a time: ngspice is a process of its own, others use our threads."""
+    return worker_count() if simulator.name == "ngspice" else 1
+
+
 def measure_groups(
     groups: Sequence[Group],
     measure: Callable[[Group], tuple[Outputs, Sequence[Result]]],
     *,
+    simulator: Simulator,
     progress: bool,
     label: str,
 ) -> list[Measured]:
@@ -197,7 +203,9 @@ def measure_groups(
             return Measured(outputs={}, status=text)
         return Measured(outputs=outputs, results=tuple(results))
 
-    done = parallel_map(attempt, groups, progress=progress, label=label)
+    done = parallel_map(
+        attempt, groups, workers=workers_for(simulator), progress=progress, label=label
+    )
     if failures and all(m.status != "ok" for m in done):
         raise failures[0]
     return done
@@ -310,8 +318,6 @@ def check_range(name: str, value: float, low: float, high: float, unit: str) -> 
         )
 
 
-Polarity = Literal[-1, 1]
-
 __all__ = [
     "Group",
     "Measured",
@@ -323,9 +329,9 @@ __all__ = [
     "generator",
     "measure_groups",
     "provenance",
-    "replace",
     "single_cell",
     "state_probes",
     "state_variables",
     "with_spread",
+    "workers_for",
 ]

@@ -128,7 +128,9 @@ class Cycling:
         def measure(group: Group) -> tuple[Outputs, list[Result]]:
             return self._measure(group, spreads, simulator, seed)
 
-        measured = measure_groups(groups, measure, progress=progress, label="cycling")
+        measured = measure_groups(
+            groups, measure, simulator=simulator, progress=progress, label="cycling"
+        )
         outputs, status = assemble(array.shape, groups, measured)
         attributes = provenance(
             self, array, simulator, seed, [r for m in measured for r in m.results]

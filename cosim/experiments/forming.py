@@ -131,7 +131,9 @@ class Forming:
             result = simulator.run(self.testbench(group.array, seed))
             return self._extract(group.array, result, resistance), (result,)
 
-        measured = measure_groups(groups, measure, progress=progress, label="forming")
+        measured = measure_groups(
+            groups, measure, simulator=simulator, progress=progress, label="forming"
+        )
         outputs, status = assemble(array.shape, groups, measured)
         attributes = provenance(
             self, array, simulator, seed, [r for m in measured for r in m.results]

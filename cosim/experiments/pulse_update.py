@@ -166,7 +166,9 @@ class PulseUpdate:
         def measure(group: Group) -> tuple[Outputs, list[Result]]:
             return self._measure(group, spreads, simulator, seed)
 
-        measured = measure_groups(groups, measure, progress=progress, label="pulses")
+        measured = measure_groups(
+            groups, measure, simulator=simulator, progress=progress, label="pulses"
+        )
         outputs, status = assemble(array.shape, groups, measured)
         polarity = self.polarity
         attributes = provenance(

@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import cell_dataset, check_range, provenance, with_spread
-from cosim.parallel import parallel_map, worker_count
+from cosim.experiments.base import (
+    cell_dataset,
+    check_range,
+    provenance,
+    with_spread,
+    workers_for,
+)
+from cosim.parallel import parallel_map
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import DcSweep, OperatingPoint, Options
 from netlists.array import Array, Layout
@@ -102,11 +108,14 @@ class Read:
         simulator = get_simulator(simulator)
         array = with_spread(self.array, seed) if self.device_spread else self.array
         voltages = self.voltages
-        workers = worker_count() if array.rows * array.cols >= _PARALLEL_FROM else 1
-        chunks = [c for c in np.array_split(voltages, min(workers, len(voltages))) if len(c)]
+        workers = workers_for(simulator)
+        parts = workers if array.rows * array.cols >= _PARALLEL_FROM else 1
+        chunks = np.array_split(voltages, min(parts, len(voltages)))
         benches: list[Any] = [self._bench_without_wires(array, seed)]
         benches += [self.testbench(array, chunk, seed) for chunk in chunks]
-        results = parallel_map(simulator.run, benches, progress=progress, label="read")
+        results = parallel_map(
+            simulator.run, benches, workers=workers, progress=progress, label="read"
+        )
         return self._dataset(array, simulator, seed, results)
 
     def testbench(self, array: Array, voltages: FloatArray, seed: int | None = None) -> Testbench:
