@@ -187,7 +187,7 @@ def _definitions() -> tuple[Definition, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CmoHfox(CompactModel):
     """CMO/HfOx ReRAM with physical shortcuts for the formed device.
 

@@ -123,7 +123,7 @@ class State:
     description: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CompactModel:
     """Equations of one device, with its numbers.
 
@@ -184,6 +184,9 @@ class CompactModel:
                 limit="v(node), x(state), p(parameter), or an earlier definition",
             )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.parameters!r})"
+
     @property
     def nodes(self) -> tuple[str, ...]:
         """Terminals, then internal nodes."""
@@ -213,7 +216,7 @@ class CompactModel:
         values = {x(n): p(self.state(n).initial) for n in states}
 
         def fix(expression: Any) -> Any:
-            return None if expression is None else sp.sympify(expression).subs(values)
+            return None if expression is None else sp.sympify(expression).xreplace(values)
 
         return replace(
             self,
@@ -251,5 +254,5 @@ class CompactModel:
     def expand(self, expression: Any) -> Any:
         """Put every definition into `expression`, leaving nodes, states and parameters."""
         for item in reversed(self.definitions):
-            expression = expression.subs(p(item.name), item.expression)
+            expression = expression.xreplace({p(item.name): item.expression})
         return expression

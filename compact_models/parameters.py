@@ -118,7 +118,7 @@ class Parameter:
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ParameterSet(Mapping[str, float]):
     """The numbers of one device; behaves as a mapping from name to value.
 
@@ -137,6 +137,9 @@ class ParameterSet(Mapping[str, float]):
     model: str
     parameters: Mapping[str, Parameter]
     citation: str = ""
+
+    def __repr__(self) -> str:
+        return f"ParameterSet({self.name!r}, {self.fingerprint})"
 
     def __getitem__(self, name: str) -> float:
         return self.parameter(name).value

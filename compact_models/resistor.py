@@ -15,7 +15,7 @@ from compact_models.model import Branch, CompactModel, p, v
 from compact_models.parameters import ParameterSet
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Resistor(CompactModel):
     """Linear resistor between ``top`` and ``bottom``."""
 

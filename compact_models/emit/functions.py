@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ from compact_models.model import CompactModel, p, v, x
 
 Backend = Literal["numpy", "numba"]
 
-_FORMAT = "5"
+_FORMAT = "7"
 _HEADERS = {
     "numpy": "from numpy import exp, log, logaddexp, maximum, minimum, sinh, cosh, tanh\n"
     + f"from numpy import sqrt, pi, where\n\n{NUMPY_SOURCE}\n",
@@ -138,10 +139,13 @@ def _compile(key: str, recipe: _Recipe, backend: Backend) -> Kernels:
     path = _cache_folder() / f"{model.name}_{key}_{backend}.py"
     if not path.is_file():
         _write_atomically(path, _source(model, backend))
-    spec = importlib.util.spec_from_file_location(f"reram_cosim_{path.stem}", path)
+    name = f"reram_cosim_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ModelError(thing="generated model code cannot be imported", value=str(path))
     module = importlib.util.module_from_spec(spec)
+    # numba's cache finds functions again by the name of their module.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return Kernels(
         nodes=model.nodes,
@@ -208,71 +212,128 @@ class _Printer(PythonCodePrinter):
 
 
 def _source(model: CompactModel, backend: Backend) -> str:
-    nodes = [v(n) for n in model.nodes]
-    states = [x(s.name) for s in model.states]
-    currents, charges = node_sums(model)
-    rates = [model.expand(s.rate) for s in model.states]
-    plain = {"currents": currents, "charges": charges, "rates": rates}
-    matrices = {
-        "di_dv": _jacobian(currents, nodes),
-        "di_dx": _jacobian(currents, states),
-        "dq_dv": _jacobian(charges, nodes),
-        "dr_dv": _jacobian(rates, nodes),
-        "dr_dx": _jacobian(rates, states),
-    }
-    values = _function(model, backend, "values", plain, {})
-    evaluate = _function(model, backend, "evaluate", plain, matrices)
     title = f'"""Equations of {model.name}, printed by reram-cosim. Do not edit."""\n\n'
+    values = _Writer(model, derivatives=False).function(backend, "values")
+    evaluate = _Writer(model, derivatives=True).function(backend, "evaluate")
     return title + _HEADERS[backend] + "\n" + values + "\n\n" + evaluate
 
 
 def node_sums(model: CompactModel) -> tuple[list[Any], list[Any]]:
-    """Return, per node, the expanded current into the device and the charge."""
+    """Return, per node, the current into the device and the charge, in definitions."""
     currents: list[Any] = [sp.Integer(0)] * len(model.nodes)
     charges: list[Any] = [sp.Integer(0)] * len(model.nodes)
     for branch in model.branches:
         ends = ((model.nodes.index(branch.positive), 1), (model.nodes.index(branch.negative), -1))
         for position, sign in ends:
             if branch.current is not None:
-                currents[position] += sign * model.expand(branch.current)
+                currents[position] += sign * branch.current
             if branch.charge is not None:
-                charges[position] += sign * model.expand(branch.charge)
+                charges[position] += sign * branch.charge
     return currents, charges
 
 
-def _jacobian(rows: list[Any], columns: list[Any]) -> list[list[Any]]:
-    return [[sp.diff(row, column) for column in columns] for row in rows]
+class _Writer:
+    """Writes one function: definitions in order, derivatives carried along.
 
+    Derivatives go forward through the definitions by the chain rule, so that the
+    expressions stay as short as the model's author wrote them.
+    """
 
-def _function(
-    model: CompactModel,
-    backend: Backend,
-    name: str,
-    vectors: dict[str, list[Any]],
-    matrices: dict[str, list[list[Any]]],
-) -> str:
-    targets = [f"{n}[{i}]" for n, rows in vectors.items() for i in range(len(rows))]
-    expressions = [e for rows in vectors.values() for e in rows]
-    for matrix_name, rows in matrices.items():
-        for i, row in enumerate(rows):
-            targets += [f"{matrix_name}[{i}, {j}]" for j in range(len(row))]
-            expressions += row
-    shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("t_"), order="none")
-    used: set[Any] = set()
-    for expression in [*(e for _, e in shared), *reduced]:
-        used |= expression.free_symbols
-    printer = _Printer()
-    lines = [
-        f"    {symbol} = {array}[{i}]"
-        for array, symbols in (
-            ("v", [v(n) for n in model.nodes]),
-            ("x", [x(s.name) for s in model.states]),
-            ("p", [p(n) for n in model.parameters]),
+    def __init__(self, model: CompactModel, *, derivatives: bool) -> None:
+        self._model = model
+        self._derivatives = derivatives
+        self._printer = _Printer()
+        self._count = 0
+        self._used: set[Any] = set()
+        self._lines: list[str] = []
+        self._nodes = [v(n) for n in model.nodes]
+        self._states = [x(s.name) for s in model.states]
+        # Total derivatives of each quantity by each node or state, as short expressions.
+        self._slopes: dict[Any, dict[Any, Any]] = {
+            u: {u: sp.Integer(1)} for u in (*self._nodes, *self._states)
+        }
+
+    def function(self, backend: Backend, name: str) -> str:
+        """Return the source of the function."""
+        model = self._model
+        currents, charges = node_sums(model)
+        rates = [sp.sympify(s.rate) for s in model.states]
+        for item in model.definition_order([*currents, *charges, *rates]):
+            self._define(p(item.name), item.expression)
+        groups = {"currents": currents, "charges": charges, "rates": rates}
+        slopes: dict[str, list[dict[Any, Any]]] = {}
+        for target, expressions in groups.items():
+            slopes[target] = []
+            for i, expression in enumerate(expressions):
+                value, derivative = self._write(expression)
+                self._lines.append(f"    {target}[{i}] = {self._text(value)}")
+                slopes[target].append(derivative)
+        arguments = ["v", "x", "p", *groups]
+        if self._derivatives:
+            for matrix, target, columns in (
+                ("di_dv", "currents", self._nodes),
+                ("di_dx", "currents", self._states),
+                ("dq_dv", "charges", self._nodes),
+                ("dr_dv", "rates", self._nodes),
+                ("dr_dx", "rates", self._states),
+            ):
+                arguments.append(matrix)
+                for i, derivative in enumerate(slopes[target]):
+                    for j, column in enumerate(columns):
+                        value = self._text(derivative.get(column, sp.Integer(0)))
+                        self._lines.append(f"    {matrix}[{i}, {j}] = {value}")
+        return (
+            f"{_DECORATORS[backend]}def {name}({', '.join(arguments)}):\n"
+            + "\n".join(self._inputs() + self._lines)
+            + "\n"
         )
-        for i, symbol in enumerate(symbols)
-        if symbol in used
-    ]
-    lines += [f"    {symbol} = {printer.doprint(e)}" for symbol, e in shared]
-    lines += [f"    {t} = {printer.doprint(e)}" for t, e in zip(targets, reduced, strict=True)]
-    arguments = ", ".join(["v", "x", "p", *vectors, *matrices])
-    return f"{_DECORATORS[backend]}def {name}({arguments}):\n" + "\n".join(lines) + "\n"
+
+    def _define(self, symbol: Any, expression: Any) -> None:
+        value, slopes = self._write(sp.sympify(expression))
+        self._lines.append(f"    d_{symbol} = {self._text(value)}")
+        self._used.discard(symbol)
+        for variable, slope in slopes.items():
+            if slope.is_Atom:
+                continue
+            name = sp.Symbol(f"s_{symbol}_{variable}")
+            self._lines.append(f"    {name} = {self._text(slope)}")
+            slopes[variable] = name
+        self._slopes[symbol] = slopes
+
+    def _write(self, expression: Any) -> tuple[Any, dict[Any, Any]]:
+        """Share what an expression and its partial derivatives have in common."""
+        inner = [s for s in sp.ordered(expression.free_symbols) if self._slopes.get(s)]
+        partials = [sp.diff(expression, s) for s in inner] if self._derivatives else []
+        names = (sp.Symbol(f"t_{k}") for k in range(self._count, 10**6))
+        shared, reduced = sp.cse([expression, *partials], symbols=names, order="none")
+        self._count += len(shared)
+        for name, part in shared:
+            self._lines.append(f"    {name} = {self._text(part)}")
+        slopes: dict[Any, Any] = {}
+        for symbol, partial in zip(inner, reduced[1:], strict=False):
+            for variable, slope in self._slopes[symbol].items():
+                slopes[variable] = slopes.get(variable, sp.Integer(0)) + partial * slope
+        return reduced[0], {u: slope for u, slope in slopes.items() if slope != 0}
+
+    def _text(self, expression: Any) -> str:
+        expression = sp.sympify(expression)
+        self._used |= expression.free_symbols
+        defined = {
+            p(d.name): sp.Symbol(f"d_{d.name}")
+            for d in self._model.definitions
+            if p(d.name) in expression.free_symbols
+        }
+        return str(self._printer.doprint(expression.xreplace(defined)))
+
+    def _inputs(self) -> list[str]:
+        arrays = (
+            ("v", self._nodes),
+            ("x", self._states),
+            ("p", [p(n) for n in self._model.parameters]),
+        )
+        return [
+            f"    {symbol} = {array}[{i}]"
+            for array, symbols in arrays
+            for i, symbol in enumerate(symbols)
+            if symbol in self._used
+        ]

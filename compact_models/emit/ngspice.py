@@ -75,11 +75,16 @@ def subcircuit(
         default_instance_parameters(model) if instance_parameters is None else instance_parameters
     )
     model.check_parameters(open_names)
+    return _subcircuit(model, name or model.name, open_names)
+
+
+@lru_cache(maxsize=64)
+def _subcircuit(model: CompactModel, name: str, open_names: tuple[str, ...]) -> str:
     fold = _Folder(model, open_names)
     lines = [f"* {model.name}: {model.description}".rstrip(": ")]
     for state in model.states:
         lines.append(f"*   v({state.name}): {state.description} [{state.scale:g} {state.unit}]")
-    head = f".subckt {name or model.name} {' '.join(model.terminals)}"
+    head = f".subckt {name} {' '.join(model.terminals)}"
     if open_names:
         # ngspice reads "params:" as an optional keyword; every simulator takes the bare form.
         head += " " + " ".join(f"{n}={model.parameters[n]!r}" for n in open_names)
@@ -105,7 +110,7 @@ def subcircuit(
         lines.append("vtran tran 0 dc 0 sin(1 0 1)")
     for state in model.states:
         lines += _state(model, state, fold)
-    lines.append(f".ends {name or model.name}")
+    lines.append(f".ends {name}")
     return "\n".join(lines) + "\n"
 
 
@@ -163,8 +168,8 @@ class _Folder:
         for item in reversed(self._model.definitions):
             symbol = p(item.name)
             if symbol in expression.free_symbols:
-                expression = expression.subs(symbol, self._nodes.get(symbol, item.expression))
-        return _evaluate(expression.subs(self._numbers))
+                expression = expression.xreplace({symbol: self._nodes.get(symbol, item.expression)})
+        return _evaluate(expression.xreplace(self._numbers))
 
     def text(self, expression: Any) -> str:
         """Return the folded expression as ngspice writes it."""
@@ -180,12 +185,15 @@ def _evaluate(expression: Any) -> Any:
 
 def _factor(across: Any, expression: Any) -> Any:
     """Return expression / across when that holds no voltage and no state, else None."""
-    slope = sp.diff(expression, next(iter(sp.ordered(across.free_symbols))))
-    if any(str(s).startswith(("v_", "x_")) for s in slope.free_symbols):
+    ends = across.free_symbols
+    others = expression.free_symbols - ends
+    if not expression.has(*ends) or any(str(s).startswith(("v_", "x_")) for s in others):
         return None
-    first = next(iter(sp.ordered(across.free_symbols)))
-    slope *= sp.sign(sp.diff(across, first))
-    return slope if sp.expand(expression - slope * across) == 0 else None
+    first = next(iter(sp.ordered(ends)))
+    slope = sp.diff(expression, first) * sp.diff(across, first)
+    if slope.has(*ends) or sp.expand(expression - slope * across) != 0:
+        return None
+    return slope
 
 
 def _value(expression: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from compact_models.emit.functions import compile_model
@@ -120,6 +122,7 @@ def _integrate(model, terminal_voltages, held0, stop, tolerance):
         solution = solve_steady(
             model,
             voltages=terminal_voltages,
+            ramp=2,
             held=dict(zip(names, np.clip(values, 0, None), strict=True)),
         )
         return [float(solution.rate(n)) for n in names]
@@ -129,18 +132,19 @@ def _integrate(model, terminal_voltages, held0, stop, tolerance):
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1))
 def test_states_stay_inside_their_bounds(case, draw, seed):
-    """A long pulse at a random bias within the limits moves no state past its bounds."""
+    """A long pulse at any bias within the limits moves no state past its bounds."""
     if not any(s.held for s in case.model.states):
         pytest.skip("the model has no memory")
-    rng = draw(100 + seed)
+    rng = draw(seed)
     voltages = {t: float(v[0]) for t, v in case.voltages(rng, 1).items()}
     held = {n: float(v[0]) for n, v in case.held(rng, 1).items()}
-    names, solution = _integrate(case.model, voltages, list(held.values()), 1e-5, 1e-5)
+    names, solution = _integrate(case.model, voltages, list(held.values()), 1e-5, 1e-4)
     assert solution.success
     for name, trace in zip(names, solution.y, strict=True):
         state = case.model.state(name)
-        slack = 1e-4 * max(1.0, abs(trace).max())
+        slack = 1e-3 * max(1.0, abs(trace).max())
         assert trace.min() >= state.lower - slack
         assert trace.max() <= state.upper + slack
