@@ -69,11 +69,13 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from compact_models.emit.functions import Kernels, compile_model
 from compact_models.errors import ModelError
 from compact_models.functions import softplus
 from compact_models.model import Branch, CompactModel, Definition, p, v
@@ -261,8 +263,6 @@ class Nmos3v3(CompactModel):
         >>> float(transistor.current(gate=3.0, drain=3.3)).__round__(4)
         0.0024
         """
-        from compact_models.emit.functions import compile_model
-
         self.check_parameters(parameters)
         potentials = {"drain": drain, "gate": gate, "source": source, "bulk": bulk}
         for name, value in potentials.items():
@@ -272,7 +272,7 @@ class Nmos3v3(CompactModel):
                     value=value,
                     next_step="Correct the bias",
                 )
-        kernels = compile_model(self)
+        kernels = _compiled(self)
         numbers: dict[str, ArrayLike] = {**self.parameters, **parameters}
         shape = np.broadcast_shapes(
             *(np.shape(value) for value in (*potentials.values(), *parameters.values()))
