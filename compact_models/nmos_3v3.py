@@ -226,6 +226,16 @@ def _rounded(across: sp.Expr) -> sp.Expr:
     return sp.sqrt((across - p("charge_threshold")) ** 2 + p("charge_width") ** 2)
 
 
+# Not an attribute: generated functions cannot travel to a worker process with the model.
+_KERNELS: WeakKeyDictionary[CompactModel, Kernels] = WeakKeyDictionary()
+
+
+def _compiled(model: CompactModel) -> Kernels:
+    if model not in _KERNELS:
+        _KERNELS[model] = compile_model(model)
+    return _KERNELS[model]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Nmos3v3(CompactModel):
     """3.3 V NMOS with shortcuts for its direct current."""
