@@ -117,7 +117,7 @@ class Stimuli:
         array, drives = self.testbench.array, self.testbench.drives
         for kind in ("bl", "sl", "wl"):
             count = array.line_set(kind).count
-            waves = [drives.get(f"{kind}{k}") for k in range(count)]
+            waves: list[Any] = [drives.get(f"{kind}{k}") for k in range(count)]
             if kind == "wl" and array.cell.selector is not None and None in waves:
                 raise ConfigError(
                     thing="the native simulator needs every word line driven",

@@ -75,7 +75,8 @@ class Integrator:
 
     def _solved_states(self) -> Floats:
         count = len(self.states)
-        return np.ascontiguousarray(np.moveaxis(self.system.y[:, :, -count:], 2, 0))
+        # A copy even where the view is contiguous: y changes under it.
+        return np.moveaxis(self.system.y[:, :, -count:], 2, 0).copy()
 
     def step(self, t: float, stop: float, longest: float) -> tuple[float, Convergence]:
         """One accepted step from `t`, not beyond `stop`; returns the time reached.
