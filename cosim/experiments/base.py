@@ -23,8 +23,7 @@ from cosim.dataset import Variable, build_dataset, package_version
 from cosim.errors import ConfigError, CosimError, SimulatorError, SimulatorNotFound
 from cosim.parallel import parallel_map, worker_count
 from cosim.simulators.base import Result, Simulator
-from netlists.array import Array, Drive, Layout
-from netlists.parasitics import Parasitics
+from netlists import Array, Drive, Layout, Parasitics
 
 if TYPE_CHECKING:
     import xarray as xr

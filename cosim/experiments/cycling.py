@@ -202,7 +202,8 @@ class Cycling:
         half = 2 * self.set / self.rate
         for cycle in range(self.cycles):
             part = z[2 * cycle : 2 * cycle + 2]
-            segment, attachments = array, ()
+            segment = array
+            attachments: tuple[Attachment, ...] = ()
             if names and simulator.name == "ngspice":
                 segment = varying_array(array, spreads)
                 pause = _SWITCH * 2 * (self.set - self.reset) / self.rate

@@ -173,7 +173,7 @@ class Forming:
         """Voltages of the returned curve, shape (points,) [V]."""
         first = self.start if self.mode == "pulse" else 0.0
         count = int(np.floor((self.stop - first) / self.resolution + 1e-9)) + 1
-        return first + self.resolution * np.arange(count)
+        return np.asarray(first + self.resolution * np.arange(count), dtype=np.float64)
 
     def _waveform(self) -> tuple[Waveform, NDArray[np.float64]]:
         """Voltage in time, and the times at which the points of the curve are reached."""

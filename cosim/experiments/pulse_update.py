@@ -230,7 +230,8 @@ class PulseUpdate:
         array = group.array
         for first in range(0, polarity.size, length):
             part = slice(first, first + length)
-            segment, attachments = array, ()
+            segment = array
+            attachments: tuple[Attachment, ...] = ()
             if names and as_sources:
                 segment = varying_array(array, spreads)
                 attachments = cycle_sources(
@@ -260,11 +261,12 @@ class PulseUpdate:
 
     def _starts(self, count: int) -> FloatArray:
         """When the edges of the pulses begin [s]."""
-        return self.read_width + self.period * np.arange(count)
+        return np.asarray(self.read_width + self.period * np.arange(count), dtype=np.float64)
 
     def _reads(self, count: int) -> FloatArray:
         """When the reads are taken: before the first pulse, and after every one [s]."""
-        return self.period * np.arange(count + 1) + _READ_AT * self.read_width
+        ends = self.period * np.arange(count + 1) + _READ_AT * self.read_width
+        return np.asarray(ends, dtype=np.float64)
 
     def testbench(
         self,

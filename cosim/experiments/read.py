@@ -18,10 +18,9 @@ from cosim.experiments.base import (
 )
 from cosim.parallel import parallel_map
 from cosim.simulators.base import Result, Simulator, get_simulator
+from netlists import Array, Layout, Parasitics
 from netlists.analysis import DcSweep, OperatingPoint, Options
-from netlists.array import Array, Layout
 from netlists.bias import read
-from netlists.parasitics import Parasitics
 from netlists.testbench import Testbench
 
 if TYPE_CHECKING:

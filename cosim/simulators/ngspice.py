@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -24,50 +23,22 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cosim.errors import (
-    DiskFull,
     IncompleteResult,
-    NetlistRejected,
-    NotConverged,
-    SimulationTimeout,
-    SimulatorError,
-    SimulatorKilled,
     SimulatorNotFound,
 )
-from cosim.simulators.process import Outcome, run_process
+from cosim.simulators.ngspice_log import NETLIST_NAME, disk_full, failure_of, log_tail, warnings_in
+from cosim.simulators.process import run_process
 from cosim.simulators.raw import Plot, read_raw
 
 if TYPE_CHECKING:
     from cosim.simulators.base import Result
     from netlists.testbench import Testbench
 
-NETLIST_NAME = "circuit.cir"
 RAW_NAME = "result.raw"
 LOG_NAME = "ngspice.log"
 # Read instead of the user's own ~/.spiceinit, so that a run does not depend on it.
 # Threads make small circuits slower; binary is what the reader reads.
 _INIT = "set num_threads=1\nset filetype=binary\nset nomoremode\n"
-_LOG_TAIL_LINES = 25
-
-_FULL = ("rawfile write error", "no space left on device", "file too large", "quota exceeded")
-_REJECTED = (
-    "simulation interrupted due to error",
-    "circuit not parsed",
-    "there aren't any circuits loaded",
-    "error on line",
-    "unknown subckt",
-    "fatal error",
-    "netlist error",
-    "error: too few parameters",
-)
-_DIVERGED = (
-    "timestep too small",
-    "iteration limit reached",
-    "transient solution failed",
-    "dc solution failed",
-    "run simulation(s) aborted",
-    "doanalyses:",
-    "no convergence",
-)
 _HOW_TO_INSTALL = (
     "Install it (Debian, Ubuntu: `apt-get install ngspice`; macOS: `brew install ngspice`), or "
     "name the program in the environment variable COSIM_NGSPICE"
@@ -97,37 +68,6 @@ class RawRun:
     netlist_sha256: str
     warnings: tuple[str, ...]
     run_directory: str
-
-
-def log_tail(log: str, lines: int = _LOG_TAIL_LINES) -> str:
-    """Last lines of a log, without empty lines and without the memory statistics at its end."""
-    noise = re.compile(
-        r"(Total|Maximum|Current|Shared|Text|Stack|Library|DRAM)\b.*(=|DRAM).*|Note: No compat.*"
-    )
-    kept = [line for line in log.splitlines() if line.strip() and not noise.match(line.strip())]
-    return "\n".join(kept[-lines:])
-
-
-def _lines_about(log: str, *words: str) -> str:
-    found = [line.strip() for line in log.splitlines() if any(w in line.lower() for w in words)]
-    return "; ".join(dict.fromkeys(found))[:300]
-
-
-def warnings_in(log: str, limit: int = 10) -> tuple[str, ...]:
-    """Different warnings of a log, at most `limit` of them."""
-    # ngspice goes on with 0 where an expression overflowed: that is a warning here.
-    found = re.findall(
-        r"Warning: (?!Further gmin).*|Note: Transient op started.*|Error: \S+ out of range for.*",
-        log,
-    )
-    return tuple(dict.fromkeys(w.strip() for w in found))[:limit]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 @lru_cache(maxsize=8)
@@ -255,21 +195,21 @@ class NgspiceSimulator:
             )
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-                raise _disk_full(directory, "") from error
+                raise disk_full(directory, "") from error
             raise SimulatorNotFound(
                 thing=f"ngspice cannot be started: {error}",
                 value=program,
                 next_step=_HOW_TO_INSTALL,
                 run_directory=str(directory),
             ) from error
-        failure = self._failure(outcome, directory)
+        failure = failure_of(outcome, directory)
         if failure is not None:
             raise failure
         try:
             plots = read_raw(directory / RAW_NAME)
         except IncompleteResult as error:
             if shutil.disk_usage(directory).free < 65536:
-                raise _disk_full(directory, log_tail(outcome.log)) from error
+                raise disk_full(directory, log_tail(outcome.log)) from error
             error.log_tail = log_tail(outcome.log)
             raise
         return RawRun(
@@ -280,57 +220,6 @@ class NgspiceSimulator:
             warnings=warnings_in(outcome.log),
             run_directory=str(directory),
         )
-
-    def _failure(self, outcome: Outcome, directory: Path) -> SimulatorError | None:
-        low = outcome.log.lower()
-        tail = log_tail(outcome.log)
-        where = str(directory)
-        if outcome.timed_out:
-            return SimulationTimeout(
-                thing="ngspice passed its deadline and was stopped",
-                value=self.deadline,
-                limit="seconds",
-                next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
-                run_directory=where,
-                log_tail=tail,
-            )
-        if outcome.code == -signal.SIGXFSZ or any(word in low for word in _FULL):
-            return _disk_full(directory, tail)
-        if outcome.code < 0:
-            return SimulatorKilled(
-                thing="ngspice was ended by a signal",
-                value=_signal_name(-outcome.code),
-                next_step="SIGKILL often means that memory ran out: use a smaller array or fewer "
-                "runs at a time",
-                run_directory=where,
-                log_tail=tail,
-            )
-        if any(word in low for word in _REJECTED):
-            return NetlistRejected(
-                thing="ngspice refused the netlist: "
-                + (_lines_about(outcome.log, "error", "unknown", "can't find", "fatal") or tail),
-                next_step=f"Read {NETLIST_NAME} in the run directory",
-                run_directory=where,
-                log_tail=tail,
-            )
-        if any(word in low for word in _DIVERGED):
-            return NotConverged(
-                thing="ngspice found no solution: " + _lines_about(outcome.log, *_DIVERGED),
-                next_step="Use slower edges, a smaller maximum step or method=gear",
-                run_directory=where,
-                log_tail=tail,
-            )
-        return None
-
-
-def _disk_full(directory: Path, tail: str) -> DiskFull:
-    return DiskFull(
-        thing="there was no room to write the results",
-        value=str(directory),
-        next_step="Free space, name another work_directory, or ask for fewer probes",
-        run_directory=str(directory),
-        log_tail=tail,
-    )
 
 
 def check_plots(run: RawRun, *, expect: Sequence[str], stop: float | None) -> None:

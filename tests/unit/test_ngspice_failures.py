@@ -20,7 +20,8 @@ from cosim.errors import (
     SimulatorNotFound,
 )
 from cosim.simulators import get_simulator
-from cosim.simulators.ngspice import NgspiceSimulator, log_tail
+from cosim.simulators.ngspice import NgspiceSimulator
+from cosim.simulators.ngspice_log import log_tail
 from cosim.simulators.raw import Plot, write_raw
 
 
