@@ -181,3 +181,10 @@ def test_impossible_analyses_are_refused(build) -> None:  # type: ignore[no-unty
 def test_sweep_points_include_the_stop() -> None:
     assert DcSweep(stop=1.5, step=0.1).points.size == 16
     assert DcSweep(start=1.0, stop=-1.0, step=-0.5).points.tolist() == [1.0, 0.5, 0.0, -0.5, -1.0]
+
+
+def test_newton_starts_inner_nodes_at_their_source_line() -> None:
+    gated = Array(Cell(load_model("cmo_hfox"), load_model("nmos_3v3")), rows=2, cols=2)
+    drives = bias.read(gated, 0.2) | {"sl1": Waveform.constant(0.1)}
+    text = Testbench(array=gated, drives=drives, probes=("i(bl0)",)).spice()
+    assert ".nodeset v(mid_1_0)=0.0 v(mid_1_1)=0.1\n" in text
