@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
-from cosim.experiments.pulse_map import Access, Population, draw_population
+from cosim.experiments.pulse_map import Access, Population, draw_population, selector
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,9 +86,11 @@ class ProgramVerify:
         band = self.acceptance_range * wanted
         zone = np.searchsorted([a[0] for a in self.amplitudes], wanted)
         active = np.ones(population.size, bool)
+        accepted = np.zeros(population.size)
         for _ in range(self.limit + 1):
             true = population.conductance(density)
             read = noise.read(true, self.read_delay, rng)
+            accepted = np.where(active, read, accepted)
             active &= np.abs(read - wanted) > band
             if not active.any() or pulses.max() >= self.limit:
                 break
@@ -104,6 +106,7 @@ class ProgramVerify:
         return ProgramResult(
             target=wanted,
             conductance=population.conductance(density),
+            reading=accepted,
             density=density,
             pulses=pulses,
             reached=~active,
@@ -118,6 +121,8 @@ class ProgramResult:
     ----------
     target, conductance : ndarray, shape (k,)
         [S], the second without read noise.
+    reading : ndarray, shape (k,)
+        Last reading [S]; where `reached`, the one that was accepted.
     density : ndarray, shape (k,)
         C / 1e25.
     pulses : ndarray of int
@@ -127,16 +132,10 @@ class ProgramResult:
 
     target: Floats
     conductance: Floats
+    reading: Floats
     density: Floats
     pulses: NDArray[np.int64]
     reached: NDArray[np.bool_]
-
-
-def selector(gate: float) -> Access:
-    """Return the 1T1R's own transistor at a gate voltage [V]."""
-    from compact_models import load_model
-
-    return Access(transistor=load_model("nmos_3v3"), gate=gate)
 
 
 DEFAULTS: dict[str, Any] = {

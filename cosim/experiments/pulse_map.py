@@ -20,6 +20,7 @@ statistics over thousands of devices.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,14 @@ class Access:
         if self.transistor is None:
             return drop / max(self.resistance, 1e-9)
         return np.asarray(self.transistor.current(gate=self.gate, drain=drop, source=0.0, bulk=0.0))
+
+
+@lru_cache(maxsize=8)
+def selector(gate: float) -> Access:
+    """Return the 1T1R's own transistor at a gate voltage [V]."""
+    from compact_models import load_model
+
+    return Access(transistor=load_model("nmos_3v3"), gate=gate)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -313,7 +322,7 @@ class Population:
 
     def pulse_map(self, amplitude: float, access: Access) -> PulseMap:
         """Return the (cached) map of a pulse amplitude."""
-        key = (amplitude, access.resistance, id(access.transistor), access.gate)
+        key = (amplitude, access)
         if key not in self._maps:
             self._maps[key] = build_map(self.model, amplitude, access, self._table["radii"])
         return self._maps[key]

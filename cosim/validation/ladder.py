@@ -1,0 +1,121 @@
+"""What each rung costs in truth, against the one below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cosim.validation.table import Measured
+
+Figures = Mapping[str, Measured | float]
+SEED = 7
+
+
+def _cells(rows: int, cols: int, wire: float, transistor: bool = True) -> Any:
+    from compact_models import load_model
+    from netlists.array import Array
+    from netlists.cell import Cell
+    from netlists.parasitics import Parasitics
+
+    selector = load_model("nmos_3v3") if transistor else None
+    rng = np.random.default_rng(SEED)
+    return Array(
+        Cell(load_model("cmo_hfox"), selector),
+        rows=rows,
+        cols=cols,
+        parasitics=Parasitics(r_row=wire, r_col=wire),
+        parameters={"c_0": rng.uniform(0.7, 3.7, (rows, cols))},
+    )
+
+
+def _currents(array: Any, simulator: str) -> np.ndarray:
+    from cosim.experiments.read import Read
+
+    rng = np.random.default_rng(SEED)
+    inputs = rng.uniform(0.05, 0.2, (2, array.rows))
+    return np.asarray(
+        Read(array, inputs=inputs).run(simulator=simulator, seed=SEED, progress=False).current
+    )
+
+
+def _pulsed(array: Any, simulator: str, pulses: int) -> Any:
+    from cosim.experiments.pulse_update import PulseUpdate
+
+    return PulseUpdate(array, pulses=pulses, cycle_spread=False).run(
+        simulator=simulator, seed=SEED, progress=False
+    )
+
+
+def _worst(ours: Any, other: Any) -> float:
+    """Largest difference in percent of the largest value."""
+    a, b = np.asarray(ours, dtype=float), np.asarray(other, dtype=float)
+    return float(np.abs(a - b).max() / np.abs(b).max()) * 100.0
+
+
+def circuit_against_exact(quick: bool) -> Figures:
+    """One bare device in ngspice against its own equations solved to the end."""
+    from compact_models import load_model
+    from cosim.experiments.read import Read
+
+    array = _cells(1, 1, 0.0, transistor=False)
+    got = Read(array, inputs=np.array([0.2])).run(simulator="ngspice", seed=SEED, progress=False)
+    density = float(array.parameters["c_0"][0, 0]) * 1e25
+    exact = 0.2 * float(load_model("cmo_hfox").conductance(vacancies=density))
+    return {"ladder_circuit_current": _worst(np.abs(np.asarray(got.current)).ravel(), [exact])}
+
+
+def array_against_circuit(quick: bool) -> Figures:
+    """The native solver against ngspice on the same netlists."""
+    size = 4 if quick else 8
+    array = _cells(size, size, 0.35)
+    one = _cells(1, 1, 0.0)
+    return {
+        "ladder_array_product": _worst(_currents(array, "native"), _currents(array, "ngspice")),
+        "ladder_array_state": _worst(
+            _pulsed(one, "native", 2).final_c, _pulsed(one, "ngspice", 2).final_c
+        ),
+    }
+
+
+def device_against_array(quick: bool) -> Figures:
+    """Single-cell pulse maps against the native solver in time, pulse edges and all."""
+    from compact_models import load_model
+    from cosim.experiments.pulse_map import draw_population, selector
+
+    pulses = 10 if quick else 100
+    array = _cells(1, 1, 0.0)
+    got = _pulsed(array, "native", pulses).conductance.values.ravel()[:pulses]
+    population = draw_population(
+        load_model("cmo_hfox"), 1, np.random.default_rng(0), spread=False, cycle=False
+    )
+    density = np.array([float(array.parameters["c_0"][0, 0])])
+    ours = []
+    for _ in range(pulses):
+        density = population.pulse(density, 1.35, 2.5e-6, selector(1.4))
+        ours.append(float(population.conductance(density)[0]))
+    transistor = selector(3.3).transistor
+    # The array reads through its transistor.
+    on = 0.05 / float(transistor.current(gate=3.3, drain=0.05, source=0.0, bulk=0.0))
+    through = 1.0 / (1.0 / np.array(ours) + on)
+    direct = _worst(ours, got)
+    return {"ladder_device_update": min(direct, _worst(through, got))}
+
+
+def behaviour_against_array(quick: bool) -> Figures:
+    """The behavioural tile against the native solver: products through wires."""
+    from compact_models import load_model
+    from cosim.behavioural.ir_drop import effective_conductance
+
+    size = 16 if quick else 64
+    array = _cells(size, size, 0.35)
+    rng = np.random.default_rng(SEED)
+    inputs = rng.uniform(0.05, 0.2, (2, size))
+    reram, nmos = load_model("cmo_hfox"), load_model("nmos_3v3")
+    g = reram.conductance(vacancies=array.parameters["c_0"] * 1e25, read_voltage=0.125)
+    on = 0.01 / float(nmos.current(gate=3.3, drain=0.01, source=0.0, bulk=0.0))
+    cell = 1.0 / (1.0 / g + on)
+    ours = inputs @ effective_conductance(cell, array.parasitics)
+    got = np.abs(_currents(array, "native"))
+    return {"ladder_behaviour_product": _worst(ours, got)}
