@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from compact_models import load_model
 from compact_models.emit.functions import compile_model
-from compact_models.errors import ModelError, ParameterError
+from compact_models.errors import CalibrationError, ModelError, ParameterError
+from compact_models.fit_nmos import fit_nmos
 from compact_models.foundry import ForeignTransistor, load_transistor, transistor_names
 
 # Weak currents are differences that round off; a femtoampere is far below any of them.
@@ -188,3 +189,25 @@ def test_foundry_transistor_resized():
     assert card.parameters == {"w": 1e-6}
     with pytest.raises(ModelError, match="width"):
         card.resized(width=2e-6)
+
+
+def test_fit_finds_the_constants_that_made_the_data(nmos):
+    gate, drain = np.linspace(0.3, 3.3, 11)[:, None], np.linspace(0, 3.3, 23)
+    source = np.array([0.0, 0.6])[:, None, None]
+    truth = {"threshold_voltage": 0.65, "current_factor": 7e-4, "body_factor": 0.4}
+    made = nmos.with_parameters(**truth).current(gate=gate, drain=drain, source=source)
+    fit = fit_nmos(gate=gate, drain=drain, source=source, current=made, calibrated_to="itself")
+    assert fit.mean_error < 1e-4
+    for name, value in truth.items():
+        assert fit.parameters[name] == pytest.approx(value, rel=0.01)
+        assert fit.parameters.parameter(name).calibrated_to == "itself"
+
+
+def test_fit_refuses_what_is_no_transistor():
+    axes = {"gate": [[0.0], [1.0]], "drain": [0.0, 1.0, 2.0], "source": 0.0, "calibrated_to": "x"}
+    with pytest.raises(CalibrationError, match="no conducting transistor"):
+        fit_nmos(current=np.zeros((1, 2, 3)), **axes)
+    with pytest.raises(CalibrationError, match="shape"):
+        fit_nmos(current=np.ones((2, 3)), **axes)
+    with pytest.raises(CalibrationError, match="broadcast"):
+        fit_nmos(current=np.ones((1, 2, 4)), **axes)
