@@ -194,14 +194,18 @@ class Linear:
 
     def update(self, rate: float) -> None:
         """Move the weights by ``rate * x.T @ d``, the bias by ``rate * sum(d)``."""
-        self.bias += np.float32(rate) * self._d.sum(axis=0)
+        self.learn_from(self._x, self._d, rate)
+
+    def learn_from(self, xs: Matrix, ds: Matrix, rate: float) -> None:
+        """Update from given inputs (n, inputs) and errors (n, outputs)."""
+        self.bias += np.float32(rate) * ds.sum(axis=0)
         if len(self.rows) == len(self.cols) == 1:
-            self.tiles[0][0].update(self._x, self._d, rate)
+            self.tiles[0][0].update(xs, ds, rate)
             return
         for r, line in zip(self.rows, self.tiles, strict=True):
-            x = np.ascontiguousarray(self._x[:, r])
+            x = np.ascontiguousarray(xs[:, r])
             for c, tile in zip(self.cols, line, strict=True):
-                tile.update(x, np.ascontiguousarray(self._d[:, c]), rate)
+                tile.update(x, np.ascontiguousarray(ds[:, c]), rate)
 
     def state(self) -> State:
         """Bias, generator and every tile."""
