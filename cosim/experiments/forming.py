@@ -87,7 +87,7 @@ class Forming:
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
         check_range("gate", self.gate, 0.0, 3.63, "V")
-        check_range("stop", self.stop, 0.1, 4.0, "V")
+        check_range("stop", self.stop, 0.1, 3.63, "V")
         check_range("rate", self.rate, 1e-3, 1e9, "V/s")
         check_range("resolution", self.resolution, 1e-4, 0.5, "V")
         check_range("width", self.width, 1e-9, 10.0, "s")
