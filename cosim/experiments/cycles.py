@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from compact_models.model import CompactModel, p, v
 from compact_models.parameters import Spread
-from cosim.experiments.base import CYCLES, Group, generator
+from cosim.experiments.base import CYCLES, generator
+from cosim.experiments.cells import Group
 from netlists.array import Array
 from netlists.cell import Cell
 from netlists.testbench import Attachment

@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
 from cosim.experiments.base import (
-    Group,
-    Outputs,
-    assemble,
     cell_dataset,
-    cell_groups,
     check_range,
     final_states,
-    measure_groups,
     provenance,
     state_probes,
     state_variables,
     with_spread,
+)
+from cosim.experiments.cells import (
+    Group,
+    Outputs,
+    assemble,
+    cell_groups,
+    measure_groups,
+    run_patiently,
 )
 from cosim.experiments.cycles import (
     cycle_sources,
@@ -220,7 +223,9 @@ class Cycling:
                     for k, name in enumerate(names)
                 }
                 segment = array.with_parameters(**values)
-            result = simulator.run(self.testbench(segment, seed=seed, attachments=attachments))
+            result = run_patiently(
+                simulator, self.testbench(segment, seed=seed, attachments=attachments)
+            )
             times = self._times()
             back = {
                 "lrs": half - self.read_voltage / self.rate,

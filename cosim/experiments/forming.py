@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from compact_models.model import CompactModel
 from cosim.errors import ConfigError
 from cosim.experiments.base import (
-    Group,
-    Outputs,
-    assemble,
     cell_dataset,
-    cell_groups,
     check_range,
     final_states,
-    measure_groups,
     provenance,
     state_probes,
     state_variables,
     with_spread,
+)
+from cosim.experiments.cells import (
+    Group,
+    Outputs,
+    assemble,
+    cell_groups,
+    measure_groups,
+    run_patiently,
 )
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
@@ -128,7 +131,7 @@ class Forming:
         resistance = self._selector_resistance(array)
 
         def measure(group: Group) -> tuple[Outputs, tuple[Result, ...]]:
-            result = simulator.run(self.testbench(group.array, seed))
+            result = run_patiently(simulator, self.testbench(group.array, seed))
             return self._extract(group.array, result, resistance), (result,)
 
         measured = measure_groups(

@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
 from cosim.experiments.base import (
-    Group,
-    Outputs,
-    assemble,
     cell_dataset,
-    cell_groups,
     check_range,
     final_states,
-    measure_groups,
     provenance,
     state_probes,
     state_variables,
     with_spread,
+)
+from cosim.experiments.cells import (
+    Group,
+    Outputs,
+    assemble,
+    cell_groups,
+    measure_groups,
+    run_patiently,
 )
 from cosim.experiments.cycles import (
     cycle_sources,
@@ -243,8 +246,9 @@ class PulseUpdate:
                     for k, name in enumerate(names)
                 }
                 segment = array.with_parameters(**values)
-            result = simulator.run(
-                self.testbench(segment, polarity[part], seed=seed, attachments=attachments)
+            result = run_patiently(
+                simulator,
+                self.testbench(segment, polarity[part], seed=seed, attachments=attachments),
             )
             reads = result.at("cell_current", self._reads(polarity[part].size))
             conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)

@@ -9,13 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import (
-    cell_dataset,
-    check_range,
-    provenance,
-    with_spread,
-    workers_for,
-)
+from cosim.experiments.base import cell_dataset, check_range, provenance, with_spread
+from cosim.experiments.cells import workers_for
 from cosim.parallel import parallel_map
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists import Array, Layout, Parasitics

@@ -15,7 +15,7 @@ from compact_models import load_model
 from cosim.dataset import load, save
 from cosim.errors import ConfigError, NotConverged
 from cosim.experiments import Cycling, Forming, PulseUpdate, Read, with_spread
-from cosim.experiments.base import single_cell
+from cosim.experiments.cells import cell_groups, single_cell
 from cosim.experiments.cycles import cycle_spreads, deviate, draw_cycles
 from cosim.simulators.base import Result
 from cosim.simulators.ngspice import NgspiceSimulator
@@ -133,8 +133,6 @@ def test_cycle_spread_is_the_parameter_of_that_pulse(ngspice: NgspiceSimulator) 
     spreads = cycle_spreads(cells)
     names = tuple(spreads)
     assert names
-    from cosim.experiments.base import cell_groups
-
     (group,) = cell_groups(cells, ngspice)
     z = draw_cycles(group, names, 1, 5)[0]
     values = {n: deviate(cells.parameter_array(n), spreads[n], z[k]) for k, n in enumerate(names)}
