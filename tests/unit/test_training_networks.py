@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+
+from compact_models.errors import ConfigError, DataError, ParameterError
+from cosim.behavioural import soft_bounds
+from cosim.network.algorithms import ALGORITHMS, Analog
+from cosim.network.convolution import LeNet
+from cosim.network.layers import InputOutput, Linear, softmax_errors
+from cosim.network.model import MLP
+from cosim.network.recurrent import CharacterLSTM
+
+DEVICE = soft_bounds(states=100.0, nsr=0.3)
+FLOAT = Analog(algorithm="fp")
+
+
+def toy(seed=0, count=60):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((count, 12)).astype(np.float32)
+    return x, (x[:, :3].argmax(axis=1)).astype(int)
+
+
+def numeric_gradient(loss, weights, index, size=2e-3):
+    kept = weights[index]
+    weights[index] = kept + size
+    above = loss()
+    weights[index] = kept - size
+    below = loss()
+    weights[index] = kept
+    return (above - below) / (2 * size)
+
+
+def check_gradients(network, loss, learn, matrices, rng):
+    """Floating-point weights must move by minus the gradient, rate after rate."""
+    picks = []
+    for matrix in matrices:
+        w = matrix.tiles[0][0].w
+        for _ in range(4):
+            index = tuple(int(rng.integers(n)) for n in w.shape)
+            picks.append((matrix, index, numeric_gradient(loss, w, index)))
+    errors = []
+    before = [m.tiles[0][0].w[i].copy() for m, i, _ in picks]
+    count = learn(1e-3)
+    for (matrix, index, slope), start in zip(picks, before, strict=True):
+        moved = float(matrix.tiles[0][0].w[index] - start)
+        wanted = -1e-3 * count * slope
+        errors.append(abs(moved - wanted) / (abs(wanted) + 2e-6))
+    # A kink (pooling) may lie between the two points of a difference, not of most.
+    assert np.median(errors) < 0.02
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_mlp_gradient_is_the_numeric_one(activation):
+    x, labels = toy(count=8)
+    net = MLP((12, 7, 3), analog=FLOAT, activation=activation)
+
+    def learn(rate):
+        net.learn(x, labels, rate)
+        return len(x)
+
+    check_gradients(
+        net, lambda: softmax_errors(net.scores(x), labels)[0], learn, net.layers[::2],
+        np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def test_lenet_gradient_is_the_numeric_one():
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((3, 12, 12, 1)).astype(np.float32)
+    labels = np.array([0, 1, 2])
+    net = LeNet(analog=FLOAT, side=12, channels=(3, 4), hidden=6, classes=3, kernel=3)
+
+    def learn(rate):
+        net.learn(x, labels, rate)
+        return len(x)
+
+    matrices = [net.layers[0].matrix, net.layers[3].matrix, net.layers[7], net.layers[9]]
+    check_gradients(net, lambda: softmax_errors(net.scores(x), labels)[0], learn, matrices, rng)
+
+
+def test_lstm_gradient_is_the_numeric_one():
+    tokens = np.random.default_rng(2).integers(0, 5, (7, 3))
+    net = CharacterLSTM(5, hidden=6, depth=2, analog=FLOAT, batch=3)
+
+    def loss():
+        for layer in net.recurrent:
+            layer.reset(3)
+        return net.sequence_loss(tokens)
+
+    def learn(rate):
+        for layer in net.recurrent:
+            layer.reset(3)
+        net.sequence_loss(tokens, rate)
+        return 6 * 3
+
+    matrices = [*(layer.gates for layer in net.recurrent), net.output]
+    check_gradients(net, loss, learn, matrices, np.random.default_rng(3))
+
+
+def test_limited_tiles_add_up_to_the_whole():
+    x, _ = toy()
+    whole = Linear(12, 5, analog=FLOAT, io=InputOutput.ideal())
+    split = Linear(
+        12, 5,
+        analog=Analog(algorithm="sgd", device=soft_bounds(states=2e4, skew=0.5, nsr=0.0)),
+        io=InputOutput(
+            dac_bits=None, adc_bits=None, adc_bound=np.inf, tile_inputs=5, tile_outputs=2
+        ),
+    )  # fmt: skip
+    assert (len(split.rows), len(split.cols)) == (3, 3)
+    assert split.weights() == pytest.approx(whole.weights(), abs=1e-6)
+    assert split.forward(x) == pytest.approx(whole.forward(x), abs=1e-5)
+    d = np.ones((len(x), 5), np.float32)
+    assert split.backward(d) == pytest.approx(whole.backward(d), abs=1e-5)
+    before = split.weights().copy()
+    split.update(1e-3)
+    moved = split.weights() - before
+    wanted = 1e-3 * x.T @ d
+    assert np.corrcoef(moved.ravel(), wanted.ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_resumes_bit_for_bit_and_depends_on_the_seed_alone(tmp_path, algorithm):
+    data = toy()
+
+    def build(seed=1):
+        return MLP((12, 6, 3), analog=Analog(algorithm=algorithm, device=DEVICE), seed=seed)
+
+    straight = build()
+    straight.train(data, data, epochs=3, rate=0.02)
+    first = build()
+    first.train(data, data, epochs=1, rate=0.02, checkpoint=tmp_path / "net.npz")
+    second = build()
+    second.load(tmp_path / "net.npz")
+    second.train(data, data, epochs=3, rate=0.02)
+    assert second.fingerprint() == straight.fingerprint()
+    assert second.history.loss == straight.history.loss
+    other = build(seed=2)
+    other.train(data, data, epochs=1, rate=0.02)
+    assert other.fingerprint() != first.fingerprint()
+
+
+@pytest.mark.parametrize("algorithm", ["fp", "mixed", "agad"])
+def test_a_small_problem_is_learned(algorithm):
+    data = toy(count=300)
+    net = MLP((12, 10, 3), analog=Analog(algorithm=algorithm, device=DEVICE), activation="tanh")
+    net.train(data, data, epochs=15, rate=0.05)
+    assert net.history.accuracy[-1] > 0.7
+
+
+def test_checkpoint_of_another_network_is_refused(tmp_path):
+    MLP((12, 6, 3), analog=FLOAT).save(tmp_path / "a.npz")
+    with pytest.raises(DataError, match="another network"):
+        MLP((12, 7, 3), analog=FLOAT).load(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes(b"PK damaged")
+    with pytest.raises(DataError, match="checkpoint"):
+        MLP((12, 6, 3), analog=FLOAT).load(tmp_path / "b.npz")
+
+
+def test_unknown_algorithm_gets_suggestions():
+    with pytest.raises(ConfigError, match="agad"):
+        Analog(algorithm="agd", device=DEVICE)
+    with pytest.raises(ConfigError, match="device"):
+        Analog(algorithm="sgd")
+    with pytest.raises(ParameterError, match="sizes"):
+        MLP((3,), analog=FLOAT)
