@@ -1,23 +1,27 @@
-"""Published figures that results are set beside, each with its source and how well it is known.
+"""Results beside published figures, each with its source and how well it is known.
 
-The band is what counts as agreement: a published range or standard deviation where there is one,
-otherwise a band that is marked as this project's choice.
+The published figures and the bands that count as agreement stand in one table, that of
+``cosim validate``; here they are taken in SI units for plots and pages.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from cosim.quantities import show_quantity
+from cosim.errors import ConfigError, best_matches
+from cosim.quantities import read_quantity, show_quantity
 
-FALCONE_2025 = "Falcone et al., Adv. Funct. Mater. 2025, arXiv:2502.04524"
-GALETTA_2025 = "Galetta et al., Adv. Electron. Mater. 12(7) e00373"
-
-# How a figure is known: stated by the paper, read off one of its plots, second hand, or computed.
-Known = Literal["stated", "plot", "second hand", "computed"]
+_SI = {"uS": "S", "V": "V", "mV": "V", "uA": "A", "%": "%", "1": ""}
+_KNOWN = {
+    "P": "stated",
+    "F": "read off a figure",
+    "S": "second hand",
+    "C": "computed from published numbers",
+    "O": "own requirement",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,11 @@ class Published:
     band : str
         Where the band comes from.
     source : str
-    known : {"stated", "plot", "second hand", "computed"}
+    known : str
+        Stated, read off a figure, second hand, or computed from published numbers.
+    kind : str
+        ``"calibrated"`` where a parameter of the model was fitted to it, ``"predicted"`` or
+        ``"input"`` otherwise.
     """
 
     name: str
@@ -46,7 +54,8 @@ class Published:
     high: float
     band: str
     source: str
-    known: Known
+    known: str
+    kind: str = "predicted"
 
     def __str__(self) -> str:
         middle, low, high = (show_quantity(x, self.unit) for x in (self.value, self.low, self.high))
@@ -121,47 +130,45 @@ class Figure:
         """Where the figure beside ours comes from."""
         if self.published is None:
             return self.note
-        known = "" if self.published.known == "stated" else f" ({self.published.known})"
-        text = f"{self.published.source}{known}; band: {self.published.band}"
+        text = f"{self.published.source}, {self.published.known}"
+        if self.published.kind == "calibrated":
+            text += ", calibrated to it"
+        text += f"; band: {self.published.band}"
         return f"{text}. {self.note}" if self.note else text
 
 
-def _falcone(
-    name: str, value: float, unit: str, low: float, high: float, band: str, known: Known = "plot"
-) -> Published:
+@lru_cache(maxsize=64)
+def published(name: str) -> Published:
+    """A row of the table of published figures, in SI units.
+
+    Raises
+    ------
+    ConfigError
+        There is no such row, or it has no value or a unit that has no place here.
+    """
+    from cosim.validation.table import load_rows
+
+    rows = {row.id: row for row in load_rows()}
+    row = rows.get(name)
+    if row is None or row.published is None or row.unit not in _SI:
+        raise ConfigError(
+            thing="no published figure of that name", value=name, next_step=best_matches(name, rows)
+        )
+    unit = _SI[row.unit]
+
+    def si(value: float) -> float:
+        if unit in ("", "%") or math.isinf(value):
+            return value
+        return read_quantity(f"{value!r} {row.unit}", unit, name=name)
+
     return Published(
-        name=name, value=value, unit=unit, low=low, high=high, band=band, source=FALCONE_2025,
-        known=known,
-    )  # fmt: skip
-
-
-PUBLISHED: Mapping[str, Published] = {
-    "forming_voltage": _falcone(
-        "1T1R forming voltage, mean", 3.38, "V", 3.23, 3.53,
-        "two standard deviations (75 mV) of the published ReRAM forming voltage"),
-    "forming_current": _falcone(
-        "forming current, mean", 258e-6, "A", 200e-6, 350e-6, "published range"),
-    "reram_forming_voltage": _falcone(
-        "ReRAM forming voltage, mean", 3.17, "V", 3.02, 3.32,
-        "two published standard deviations (75 mV)"),
-    "reram_forming_sigma": _falcone(
-        "ReRAM forming voltage, standard deviation", 75e-3, "V", 50e-3, 100e-3,
-        "95 % range of a standard deviation estimated from 32 devices, rounded"),
-    "window_ratio": _falcone(
-        "HRS/LRS resistance ratio in quasi-static cycling", 15.0, "", 10.0, 20.0,
-        "a third either way (this project's choice)", "second hand"),
-    "conductance_max": _falcone(
-        "upper end of the pulsed window", 88.2e-6, "S", 70.6e-6, 105.8e-6,
-        "20 % either way (this project's choice)"),
-    "conductance_min": _falcone(
-        "lower end of the pulsed window", 9.0e-6, "S", 4.5e-6, 18e-6,
-        "a factor of two either way (this project's choice)"),
-    "states": _falcone(
-        "number of states at the symmetry point", 22.0, "", 16.0, 33.0, "published range"),
-    "skew": _falcone(
-        "skew of the symmetry point", 61.0, "%", 51.0, 71.0,
-        "10 points either way (this project's choice)"),
-    "nsr": _falcone(
-        "noise-to-signal ratio at the symmetry point", 90.0, "%", 60.0, 120.0,
-        "a third either way (this project's choice)"),
-}  # fmt: skip
+        name=row.quantity,
+        value=si(row.published),
+        unit=unit,
+        low=si(row.low),
+        high=si(row.high),
+        band=row.band,
+        source=row.source,
+        known=_KNOWN[row.tag],
+        kind=row.kind,
+    )

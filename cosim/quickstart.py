@@ -34,6 +34,9 @@ class Quickstart:
         Word line during forming [V].
     cycles : int
         Quasi-static loops of every cell.
+    cycle_reset : float
+        Negative turning point of the loops [V]; chosen so that the second loop opens the window of
+        the published ones, of which only "below 1.5 V" is stated.
     pulses : int
         Pulses of a train, up and then down.
     alternating : int
@@ -45,10 +48,11 @@ class Quickstart:
     """
 
     gate: float = 1.2
-    cycles: int = 1
-    pulses: int = 200
+    cycles: int = 2
+    cycle_reset: float = -1.25
+    pulses: int = 300
     alternating: int = 100
-    images: int = field(default=20)
+    images: int = 20
     wire_resistance: float = 0.35
 
     def __post_init__(self) -> None:
@@ -87,7 +91,9 @@ class Quickstart:
 
         formed = steps.get("forming", run(Forming(array, gate=self.gate), 0))
         array = carry_on(array, formed)
-        cycled = steps.get("cycling", run(Cycling(array, cycles=self.cycles), 1))
+        cycled = steps.get(
+            "cycling", run(Cycling(array, cycles=self.cycles, reset=self.cycle_reset), 1)
+        )
         array = carry_on(array, cycled)
         experiment = PulseUpdate(array, pulses=self.pulses, alternating=self.alternating)
         updates = steps.get("pulse_update", run(experiment, 2))

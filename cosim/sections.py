@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim import plot
-from cosim.published import PUBLISHED, Figure
+from cosim.published import Figure, published
 from cosim.report import Plot, Section
 
 if TYPE_CHECKING:
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
 
 def over_devices(
-    key: str, name: str, values: Any, unit: str, factor: float = 1.0, **more: Any
+    key: str,
+    name: str,
+    values: Any,
+    unit: str,
+    factor: float = 1.0,
+    beside: str | None = None,
+    **more: Any,
 ) -> Figure:
-    """Mean and standard deviation over the devices; NaN stands for a device without a value."""
+    """Mean and standard deviation over the devices; NaN stands for a device without a value.
+
+    `beside` names the published figure to compare with.
+    """
     given = np.asarray(values, dtype=float).ravel() * factor
     good = given[np.isfinite(given)]
     return Figure(
@@ -28,7 +37,7 @@ def over_devices(
         value=float(good.mean()) if good.size else math.nan,
         spread=float(good.std(ddof=1)) if good.size > 1 else math.nan,
         unit=unit,
-        published=PUBLISHED.get(key),
+        published=published(beside) if beside else None,
         **more,
     )
 
@@ -61,20 +70,22 @@ def forming(dataset: xr.Dataset) -> Section:
     # The published figures hold for one way of forming; beside another they would mislead.
     comparable = dataset.attrs.get("mode") == "sweep" and abs(gate - 1.2) < 1e-9
     figures = [
-        over_devices("forming_voltage", "1T1R forming voltage", voltage, "V"),
-        over_devices("forming_current", "forming current", dataset["forming_current"], "A"),
+        over_devices("forming_voltage", "1T1R forming voltage", voltage, "V",
+                     beside="forming_voltage"),
+        over_devices("forming_current", "forming current", dataset["forming_current"], "A",
+                     beside="forming_current"),
         over_devices("reram_forming_voltage", "ReRAM forming voltage (selector drop removed)",
-                     dataset["reram_forming_voltage"], "V"),
+                     dataset["reram_forming_voltage"], "V", beside="forming_voltage_reram"),
         Figure(key="reram_forming_sigma", name="its standard deviation over the devices",
                value=figures_spread(dataset["reram_forming_voltage"]), unit="V",
-               published=PUBLISHED["reram_forming_sigma"] if formed.size >= 16 else None),
+               published=published("forming_sigma") if formed.size >= 16 else None),
         Figure(key="forming_yield", name="cells formed", value=100 * float(formed.mean()),
                unit="%", low=100.0 if comparable else -math.inf,
                note="published yield: 100 % of 32"),
     ]  # fmt: skip
     if not comparable:
         figures = [_alone(f) for f in figures]
-    published = PUBLISHED["forming_voltage"] if comparable else None
+    beside = published("forming_voltage") if comparable else None
     return Section(
         title="Forming",
         text=f"{_size(dataset)} pristine cells, {dataset.attrs.get('mode')} up to "
@@ -90,7 +101,7 @@ def forming(dataset: xr.Dataset) -> Section:
                 name="forming_voltages",
                 caption="Forming voltage of the devices, sorted.",
                 figure=plot.distribution(
-                    voltage, "V", "forming voltage", "Forming voltage", published
+                    voltage, "V", "forming voltage", "Forming voltage", beside
                 ),
             ),
         ),
@@ -117,10 +128,18 @@ def cycling(dataset: xr.Dataset) -> Section:
     """Quasi-static loops: ratio beside the published one."""
     voltage, current = dataset["voltage"].values, dataset["current"].values
     loops = np.moveaxis(current, 0, 1).reshape(voltage.size, -1)
+    # The first loop starts in the state that forming left, deeper than cycling reaches again.
+    last = dataset.isel(cycle=-1)
     figures = (
-        over_devices("lrs", "LRS conductance at the read voltage", dataset["lrs"], "S"),
-        over_devices("hrs", "HRS conductance at the read voltage", dataset["hrs"], "S"),
-        over_devices("window_ratio", "HRS/LRS resistance ratio", dataset["ratio"], ""),
+        over_devices("lrs", "LRS conductance, last loop", last["lrs"], "S"),
+        over_devices("hrs", "HRS conductance, last loop", last["hrs"], "S"),
+        over_devices(
+            "window_ratio",
+            "HRS/LRS resistance ratio, last loop",
+            last["ratio"],
+            "",
+            beside="cycling_ratio",
+        ),
     )
     return Section(
         title="Cycling",
@@ -136,10 +155,10 @@ def cycling(dataset: xr.Dataset) -> Section:
             ),
             Plot(
                 name="cycling_ratio",
-                caption="Resistance ratio of all loops, sorted.",
+                caption="Resistance ratio of the last loop, sorted.",
                 figure=plot.distribution(
-                    dataset["ratio"].values, "", "HRS/LRS resistance ratio", "Window",
-                    PUBLISHED["window_ratio"], count="loops",
+                    last["ratio"].values, "", "HRS/LRS resistance ratio", "Window",
+                    published("cycling_ratio"),
                 ),
             ),
         ),
@@ -161,7 +180,7 @@ def pulse_update(dataset: xr.Dataset) -> Section:
     except CalibrationError as error:
         text = f" No figures of merit: {error}"
     else:
-        figures = pulse_figures(fit.report.per_device, published=_published_pulses(dataset))
+        figures = pulse_figures(fit.report.per_device, comparable=_published_pulses(dataset))
     return Section(
         title="Pulse update",
         text=f"{polarity.size} pulses on each of {_size(dataset)} cells, "
@@ -177,8 +196,8 @@ def pulse_update(dataset: xr.Dataset) -> Section:
                     conductance,
                     polarity,
                     window=(
-                        PUBLISHED["conductance_min"].value,
-                        PUBLISHED["conductance_max"].value,
+                        published("open_loop_minimum").value,
+                        published("open_loop_maximum").value,
                     ),
                 ),
             ),
@@ -198,19 +217,22 @@ def _published_pulses(dataset: xr.Dataset) -> bool:
     )
 
 
-def pulse_figures(per_device: Mapping[str, Any], *, published: bool) -> list[Figure]:
+def pulse_figures(per_device: Mapping[str, Any], *, comparable: bool) -> list[Figure]:
     """Figures of merit of a pulse sequence, from those of every device."""
     found = [
         over_devices("conductance_max", "upper end of the window", per_device["conductance_max"],
-                     "S"),
+                     "S", beside="open_loop_maximum"),
         over_devices("conductance_min", "lower end of the window", per_device["conductance_min"],
-                     "S"),
+                     "S", beside="open_loop_minimum"),
         over_devices("symmetry_point", "symmetry point", per_device["symmetry_point"], "S"),
-        over_devices("states", "number of states", per_device["states"], ""),
-        over_devices("skew", "skew of the symmetry point", per_device["skew"], "%", 100.0),
-        over_devices("nsr", "noise-to-signal ratio at it", per_device["nsr"], "%", 100.0),
+        over_devices("states", "number of states", per_device["states"], "",
+                     beside="n_states"),
+        over_devices("skew", "skew of the symmetry point", per_device["skew"], "%", 100.0,
+                     beside="skew"),
+        over_devices("nsr", "noise-to-signal ratio at it", per_device["nsr"], "%", 100.0,
+                     beside="nsr"),
     ]  # fmt: skip
-    return found if published else [_alone(f) for f in found]
+    return found if comparable else [_alone(f) for f in found]
 
 
 def read(dataset: xr.Dataset) -> Section:

@@ -19,7 +19,7 @@ from cosim.errors import (
     SimulatorNotFound,
 )
 from cosim.pipeline import Outcome
-from cosim.published import PUBLISHED, Figure
+from cosim.published import Figure, published
 
 
 def _study(tmp_path: Path, text: str = 'experiment = "forming"\n') -> Path:
@@ -107,7 +107,7 @@ def test_run_reports_whether_the_result_is_to_be_trusted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     figure = Figure(
-        key="v", name="forming", value=3.4, unit="V", published=PUBLISHED["forming_voltage"]
+        key="v", name="forming", value=3.4, unit="V", published=published("forming_voltage")
     )
     outcome = Outcome(
         folder=tmp_path,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from cosim.dataset import build_dataset
-from cosim.published import PUBLISHED, Figure
+from cosim.errors import ConfigError
+from cosim.published import Figure, published
 from cosim.report import Plot, Section, describe, write_page
 
 
@@ -48,7 +49,7 @@ def _figure(value: float, **changes: Any) -> Figure:
 def test_page_is_well_formed_self_contained_and_escaped(tmp_path: Path) -> None:
     section = Section(
         title="<script>alert(1)</script>",
-        figures=(_figure(3.4, published=PUBLISHED["forming_voltage"]),),
+        figures=(_figure(3.4, published=published("forming_voltage")),),
         plots=(Plot(name="forming", caption='a "caption"', figure=_Picture()),),
         tables={"t": (("a", "b"), (("<b>", 1),))},
         provenance={"seed": 1},
@@ -75,9 +76,9 @@ def test_problems_stand_at_the_top(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("figure", "verdict"),
     [
-        (_figure(3.40, published=PUBLISHED["forming_voltage"]), "pass"),
-        (_figure(2.80, published=PUBLISHED["forming_voltage"]), "miss"),
-        (_figure(math.nan, published=PUBLISHED["forming_voltage"]), "miss"),
+        (_figure(3.40, published=published("forming_voltage")), "pass"),
+        (_figure(2.80, published=published("forming_voltage")), "miss"),
+        (_figure(math.nan, published=published("forming_voltage")), "miss"),
         (_figure(0.5), ""),
         (_figure(0.5, high=1.0), "pass"),
         (_figure(1.5, high=1.0), "miss"),
@@ -88,11 +89,15 @@ def test_verdicts(figure: Figure, verdict: str) -> None:
     assert figure.verdict == verdict
 
 
-def test_every_published_figure_has_its_value_inside_its_band_and_a_source() -> None:
-    for figure in PUBLISHED.values():
-        assert figure.low < figure.value < figure.high, figure.name
-        assert figure.source
-        assert figure.band
+def test_published_figures_are_in_si_and_say_how_they_are_known() -> None:
+    current = published("forming_current")
+    assert (current.unit, current.value, current.low) == ("A", 258e-6, 200e-6)
+    sigma = published("forming_sigma")
+    assert (sigma.unit, sigma.value) == ("V", 75e-3)
+    beside = _figure(75e-3, published=sigma)
+    assert "calibrated to it" in beside.source
+    with pytest.raises(ConfigError, match="'forming_sigma'"):
+        published("forming_sgma")
 
 
 def test_unknown_experiment_gets_a_table_of_its_variables() -> None:
