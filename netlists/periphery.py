@@ -196,6 +196,8 @@ class IntegrateAndFire(_Block):
 .subckt neuron membrane spike_p spike_n vdd params: offset_p=0 offset_n=0
 Vrest rest 0 {self.supply / 2!r}
 Cm    membrane rest {self.membrane_capacitance!r}
+* leakage of the capacitor (assumed; 20 ms): the path by which an operating point finds rest
+Rleak membrane rest   1e11
 * comparators: 0 to 1 V, one lag each, biased all the time
 Bcp 0 cp I = 1e-9 / {self.comparator_lag!r} * ({over("", "offset_p")} - v(cp))
 Ccp cp 0 1e-9
@@ -213,6 +215,7 @@ Bon on 0 V = v(spike_p) + v(spike_n)
 Bidle idle 0 V = 0.5 + 0.5 * tanh((0.2 - v(on)) / 0.05)
 Bt 0 timer I = 1e-9 * (v(on) / {self.reset_time!r} - v(idle) * v(timer) / 2e-9)
 Ct timer 0 1e-9
+Rt timer 0 1e9
 Balive alive 0 V = 0.5 - 0.5 * tanh((v(timer) - 1) / 0.01)
 * refractory timer: set by the spike, runs down to 0.2 V, where the neuron is ready again
 * ('held' waits for the latch: an early reset would take the trigger away again)

@@ -7,18 +7,17 @@ transistor. That a read leaves the state alone is shown on the device equations 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from netlists.periphery import CurrentInjector, IntegrateAndFire, ReadClamp
 from numpy.typing import ArrayLike, NDArray
 
 from cosim.errors import DataError, IncompleteResult
+from cosim.network.spiking.hardware import EDGE, cell_conductance
 from cosim.network.spiking.layer import OutputSpikes
 from cosim.simulators.ngspice import NgspiceSimulator
-
-EDGE = 0.5e-9  # s, of a word-line pulse (assumed)
+from netlists.periphery import CurrentInjector, IntegrateAndFire, ReadClamp
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +59,7 @@ def netlist(
     gain: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     firing: bool = True,
+    lumped: bool = False,
 ) -> str:
     """Complete ngspice file of some neurons with all their synapses.
 
@@ -77,6 +77,9 @@ def netlist(
         Relative gain of each injector polarity; offset of each comparator [V].
     firing : bool
         False: thresholds out of reach, so that the membrane only integrates.
+    lumped : bool
+        Leave out inputs that have no event, and write the parallel cells of one side of a
+        synapse as one of the same conductance: same spikes, about ten times faster.
     """
     p = dict(parameters)
     g = np.asarray(conductance, dtype=float)
@@ -104,18 +107,24 @@ def netlist(
         f".model selector nmos level=1 vto={p['selector_threshold']!r} kp={transconductance!r}",
         f"Vdd vdd 0 {p['supply']!r}",
     ]
-    for i in range(inputs):
+    shown = np.unique(pixel) if lumped else np.arange(inputs)
+    for i in shown:
         lines.append(_word_line(i, t[pixel == i], p["pulse"], p["word_line_voltage"]))
+    width = 1
+    if lumped:
+        series = cell_conductance(g, p).sum(axis=-1, keepdims=True)
+        width = g.shape[3]
+        g = series / (1.0 - series * p["selector_resistance"] / width)
     for j in range(neurons):
         for s, name in enumerate("pn"):
             # A supply of its own for each block: its current is that block's energy.
             lines.append(f"Vc{name}{j} vc{name}{j} 0 {p['supply']!r}")
             lines.append(f"Xclamp{name}{j} bl{name}{j} copy{name}{j} vc{name}{j} read_clamp")
-            for i in range(inputs):
+            for i in shown:
                 for k in range(g.shape[3]):
                     cell = f"{name}{j}_{i}_{k}"
                     lines.append(f"R{cell} bl{name}{j} d{cell} {1.0 / g[j, i, s, k]:.9g}")
-                    lines.append(f"M{cell} d{cell} wl{i} 0 0 selector")
+                    lines.append(f"M{cell} d{cell} wl{i} 0 0 selector m={width}")
         lines.append(f"Vi{j} vi{j} 0 {p['supply']!r}")
         lines.append(
             f"Xinjector{j} copyp{j} copyn{j} mem{j} vi{j} current_injector "
@@ -158,6 +167,7 @@ def simulate(
     gain: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     firing: bool = True,
+    lumped: bool = False,
     simulator: NgspiceSimulator | None = None,
 ) -> CircuitRun:
     """Run :func:`netlist` in ngspice and read spikes and energy; arguments as there.
@@ -172,7 +182,9 @@ def simulate(
         raise DataError(thing="a train without events cannot be simulated")
     p = dict(parameters)
     end = float(t[-1] + p["slot"] + p["refractory"] + p["reset_time"]) if stop is None else stop
-    text = netlist(conductance, t, pixels, p, stop=end, gain=gain, offset=offset, firing=firing)
+    text = netlist(
+        conductance, t, pixels, p, stop=end, gain=gain, offset=offset, firing=firing, lumped=lumped
+    )
     neurons = np.shape(conductance)[0]
     names = [f"v({n}{j})" for j in range(neurons) for n in ("mem", "spikep", "spiken")]
     names += [f"i({n}{j})" for j in range(neurons) for n in ("vcp", "vcn", "vi", "vn")]
@@ -205,7 +217,12 @@ def simulate(
     )  # fmt: skip
 
 
-def _spikes(axis, neurons, column, events):  # type: ignore[no-untyped-def]
+def _spikes(
+    axis: NDArray[np.float64],
+    neurons: int,
+    column: Callable[[str], NDArray[np.float64]],
+    events: int,
+) -> OutputSpikes:
     """Rising crossings of 0.5 V of every spike output, in the order of time."""
     found: list[tuple[float, int, int]] = []
     for j in range(neurons):

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import get_args
 
 import numpy as np
-from compact_models.parameters import ParameterSet
 from numpy.typing import ArrayLike, NDArray
 
+from compact_models.parameters import ParameterSet
 from cosim.errors import ConfigError, best_matches
 from cosim.network.spiking.layer import Coding, Encoder, NeuronTiming, SpikingLayer
 

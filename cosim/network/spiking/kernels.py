@@ -179,7 +179,29 @@ def present(times, pixels, events, weights, up, down, drift, rail, pulse, timing
 
 
 @njit(cache=True, parallel=True)
-def classify(images, numbers, code, rate, slot, jitter, seed, room, weights, up, down, drift, rail, pulse, timing, lead, choice, used, fired, decided, span):  # type: ignore[no-untyped-def]  # fmt: skip
+def classify(
+    images,
+    numbers,
+    code,
+    rate,
+    slot,
+    jitter,
+    seed,
+    room,
+    weights,
+    up,
+    down,
+    drift,
+    rail,
+    pulse,
+    timing,
+    lead,
+    choice,
+    used,
+    fired,
+    decided,
+    span,
+):  # type: ignore[no-untyped-def]
     """Classify many images; fills `choice`, `used`, `fired`, `decided`, `span` (one each)."""
     for n in prange(images.shape[0]):
         times, pixels = np.empty(room), np.empty(room, dtype=np.int64)

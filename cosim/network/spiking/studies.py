@@ -1,0 +1,349 @@
+"""Studies of the spiking chip: one function each, one labelled dataset each.
+
+All run on the behavioural layer; what they need from circuit or device comes in as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.parameters import ParameterSet
+from cosim.network.spiking.hardware import (
+    EFFECTS,
+    build_chip,
+    cell_conductance,
+    default_parameters,
+    encoder_of,
+    timing_of,
+    weight_step,
+)
+from cosim.network.spiking.layer import Classified, Coding, SpikingLayer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Progress = Callable[[str], None]
+
+
+def _quiet(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """What is classified, with which weights.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, side, side)
+        Brightness 0..1.
+    labels : ndarray of int64, shape (n,)
+    weights : ndarray of int64, shape (classes, side * side)
+    parameters : ParameterSet
+    lead : float
+        Published working point: 10.
+    seed : int
+    """
+
+    images: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    parameters: ParameterSet
+    lead: float = 10
+    seed: int = 0
+
+    def run(
+        self, layer: SpikingLayer, *, lead: float | None = None, coding: Coding = "poisson"
+    ) -> Classified:
+        """Classify all images on `layer`."""
+        return layer.classify(
+            self.images, encoder_of(self.parameters, coding),
+            lead=self.lead if lead is None else lead, seed=self.seed,
+        )  # fmt: skip
+
+
+def _dataset(name: str, **variables: object) -> xr.Dataset:
+    import xarray as xr
+
+    coords = variables.pop("coords")
+    made = xr.Dataset(variables, coords=coords)  # type: ignore[arg-type]
+    made.attrs["study"] = name
+    return made
+
+
+def against_lead(
+    task: Task, leads: Sequence[float] = (1, 2, 4, 6, 8, 10, 15, 20, 30), *, chips: int = 3
+) -> xr.Dataset:
+    """Accuracy and input spikes against the lead dS, ideal and chip-like.
+
+    Returns
+    -------
+    xarray.Dataset
+        accuracy(chip, lead), events(chip, lead), undecided(chip, lead); chip 0 is ideal.
+    """
+    layers = [build_chip(task.weights, task.parameters).layer()] + [
+        build_chip(task.weights, task.parameters, effects=EFFECTS, seed=task.seed + k).layer()
+        for k in range(chips)
+    ]
+    shape = (len(layers), len(leads))
+    accuracy, events, undecided = np.empty(shape), np.empty(shape), np.empty(shape)
+    for a, layer in enumerate(layers):
+        for b, lead in enumerate(leads):
+            result = task.run(layer, lead=lead)
+            accuracy[a, b] = result.accuracy(task.labels)
+            events[a, b] = result.events.mean()
+            undecided[a, b] = 1.0 - result.decided.mean()
+    one = {"units": "dimensionless"}
+    return _dataset(
+        "lead",
+        accuracy=(("chip", "lead"), accuracy, one),
+        events=(("chip", "lead"), events, one),
+        undecided=(("chip", "lead"), undecided, one),
+        coords={
+            "chip": ["ideal", *(f"chip {k}" for k in range(chips))],
+            "lead": ("lead", np.asarray(leads, dtype=float), one),
+        },
+    )
+
+
+def losses(task: Task, *, chips: int = 10, progress: Progress = _quiet) -> xr.Dataset:
+    """Accuracy lost by each effect: alone, and what leaving it out of the whole gives back.
+
+    Returns
+    -------
+    xarray.Dataset
+        alone(effect, chip), without(effect, chip): accuracies with only that effect and with
+        all others; ideal(); whole(chip) with all effects; events(chip) with all effects.
+    """
+    ideal = task.run(build_chip(task.weights, task.parameters).layer()).accuracy(task.labels)
+    alone, without = np.empty((len(EFFECTS), chips)), np.empty((len(EFFECTS), chips))
+    whole, events = np.empty(chips), np.empty(chips)
+    for k in range(chips):
+        progress(f"chip {k + 1} of {chips}")
+
+        def result(effects: Sequence[str], k: int = k) -> Classified:
+            chip = build_chip(task.weights, task.parameters, effects=effects, seed=task.seed + k)
+            return task.run(chip.layer())
+
+        full = result(EFFECTS)
+        whole[k], events[k] = full.accuracy(task.labels), full.events.mean()
+        for e, name in enumerate(EFFECTS):
+            alone[e, k] = result([name]).accuracy(task.labels)
+            without[e, k] = result([n for n in EFFECTS if n != name]).accuracy(task.labels)
+    one = {"units": "dimensionless"}
+    return _dataset(
+        "losses",
+        alone=(("effect", "chip"), alone, one),
+        without=(("effect", "chip"), without, one),
+        ideal=((), ideal, one),
+        whole=("chip", whole, one),
+        events=("chip", events, one),
+        coords={"effect": list(EFFECTS), "chip": np.arange(chips)},
+    )
+
+
+def codings(task: Task, leads: Sequence[float] = (2, 5, 10, 20)) -> xr.Dataset:
+    """Rate coding (random, regular) against time coding (time to first spike).
+
+    Returns
+    -------
+    xarray.Dataset
+        accuracy, events, duration [s], undecided over (coding, lead).
+    """
+    layer = build_chip(task.weights, task.parameters).layer()
+    names: tuple[Coding, ...] = ("poisson", "regular", "latency")
+    found = np.empty((4, len(names), len(leads)))
+    for a, coding in enumerate(names):
+        for b, lead in enumerate(leads):
+            r = task.run(layer, lead=lead, coding=coding)
+            found[:, a, b] = (
+                r.accuracy(task.labels), r.events.mean(), r.duration.mean(), 1 - r.decided.mean(),
+            )  # fmt: skip
+    dims, one = ("coding", "lead"), {"units": "dimensionless"}
+    return _dataset(
+        "codings",
+        accuracy=(dims, found[0], one),
+        events=(dims, found[1], one),
+        duration=(dims, found[2], {"units": "s"}),
+        undecided=(dims, found[3], one),
+        coords={"coding": list(names), "lead": ("lead", np.asarray(leads, dtype=float), one)},
+    )
+
+
+def temperature(
+    task: Task, temperatures: Sequence[float], conductance: NDArray[np.float64]
+) -> xr.Dataset:
+    """Accuracy and spikes with LRS and HRS as they are at other temperatures.
+
+    Parameters
+    ----------
+    conductance : ndarray, shape (temperatures, 2)
+        LRS and HRS [S], from :func:`cosim.network.spiking.stability.at_temperature`.
+
+    Notes
+    -----
+    The thresholds of the neuron stay where they are: the read current alone changes, which
+    moves the weight step against the threshold.
+    """
+    ideal, chip = np.empty((len(temperatures), 2)), np.empty((len(temperatures), 2))
+    step = np.empty(len(temperatures))
+    nominal = task.parameters
+    for k, (low, high) in enumerate(conductance):
+        warm = nominal.replace(g_lrs=float(low), g_hrs=float(high))
+        step[k] = weight_step(warm) / weight_step(nominal)
+        for found, effects in ((ideal, ()), (chip, EFFECTS)):
+            r = task.run(build_chip(task.weights, warm, effects=effects, seed=task.seed).layer())
+            found[k] = r.accuracy(task.labels), r.events.mean()
+    one = {"units": "dimensionless"}
+    both = {"temperature": ("temperature", np.asarray(temperatures, dtype=float), {"units": "K"})}
+    return _dataset(
+        "temperature",
+        accuracy=(("temperature", "chip"), np.stack([ideal[:, 0], chip[:, 0]], 1), one),
+        events=(("temperature", "chip"), np.stack([ideal[:, 1], chip[:, 1]], 1), one),
+        step=("temperature", step, one),
+        coords={**both, "chip": ["ideal", "chip 0"]},
+    )
+
+
+def leakage(
+    task: Task,
+    inputs: Sequence[int] = (144, 1440, 14400, 144000, 1440000),
+    *,
+    chips: int = 3,
+    temperatures: Sequence[float] = (300.0, 358.0),
+) -> xr.Dataset:
+    """Drift of a membrane by inputs that have no event, against the number of inputs.
+
+    Without access transistors every cell of a silent input leaks from the clamped bit line:
+    the means of both bit lines cancel, their spread does not. With them the off-current of the
+    transistor remains. The accuracy is that of the 144-input task with the drift that a larger
+    array would give its neurons.
+
+    Returns
+    -------
+    xarray.Dataset
+        drift(array, inputs): standard deviation over neurons [weight steps / mean event
+        interval]; accuracy(array, inputs), mean over `chips` draws.
+    """
+    p = task.parameters
+    rng = np.random.default_rng(task.seed)
+    per_amp = p["copy_ratio"] / (p["membrane_capacitance"] * weight_step(p))
+    cells = p.sample(rng, (100_000,))["g_hrs"]
+    spread = p["read_voltage"] * float(np.std(cell_conductance(cells, p)))
+    kinds = {"no transistor": spread}
+    for kelvin in temperatures:
+        # kT/q scales the slope; the off-current follows 10^(V_T / slope).
+        decades = p["selector_threshold"] / p["selector_off_slope"] * (1 - 300.0 / kelvin)
+        # Mismatch of off-currents is exponential in that of the threshold: taken as 100 %.
+        kinds[f"transistor {kelvin:g} K"] = p["selector_off_current"] * 10**decades
+    interval = 1.0 / (p["rate"] * float(task.images.reshape(len(task.images), -1).sum(1).mean()))
+    drift = np.empty((len(kinds), len(inputs)))
+    accuracy = np.empty_like(drift)
+    ideal = build_chip(task.weights, p)
+    for a, current in enumerate(kinds.values()):
+        for b, n in enumerate(inputs):
+            rate = per_amp * current * np.sqrt(2 * 4 * n)
+            drift[a, b] = rate * interval
+            found = []
+            for k in range(chips):
+                draw = np.random.default_rng((task.seed, k)).standard_normal(len(task.weights))
+                layer = ideal.layer(drift=rate * draw)
+                found.append(task.run(layer).accuracy(task.labels))
+            accuracy[a, b] = np.mean(found)
+    one = {"units": "dimensionless"}
+    return _dataset(
+        "leakage",
+        drift=(("array", "inputs"), drift, one),
+        accuracy=(("array", "inputs"), accuracy, one),
+        coords={"array": list(kinds), "inputs": ("inputs", np.asarray(inputs), one)},
+    )
+
+
+FAULT_SCHEMES = {
+    "unary, 8 cells": "4 + 4 cells, as on the chip",
+    "binary, 4 cells": "a sign bit and three magnitude bits",
+    "binary, sign tripled, 6 cells": "the sign bit by majority of three",
+    "binary, all doubled, 8 cells": "every bit twice, the mean of both read",
+    "unary, 16 cells": "8 + 8 cells of half the step",
+}
+
+
+def fault_tolerance(
+    task: Task,
+    faults: Sequence[float] = (0.0, 0.003, 0.01, 0.03, 0.1),
+    *,
+    chips: int = 5,
+) -> xr.Dataset:
+    """Accuracy against stuck cells for ways to spend cells on a weight.
+
+    Half of the faulty cells are stuck in LRS, half in HRS; nothing else is wrong. See
+    `FAULT_SCHEMES`: is it better to protect the sign bit or to have more cells?
+
+    Returns
+    -------
+    xarray.Dataset
+        accuracy(scheme, fault, chip).
+    """
+    accuracy = np.empty((len(FAULT_SCHEMES), len(faults), chips))
+    for a, scheme in enumerate(FAULT_SCHEMES):
+        for b, fault in enumerate(faults):
+            for k in range(chips):
+                rng = np.random.default_rng((task.seed, a, b, k))
+                weights = _faulty(task.weights, scheme, fault, rng)
+                layer = SpikingLayer(weights=weights, timing=timing_of(task.parameters))
+                accuracy[a, b, k] = task.run(layer).accuracy(task.labels)
+    one = {"units": "dimensionless"}
+    return _dataset(
+        "faults",
+        accuracy=(("scheme", "fault", "chip"), accuracy, one),
+        coords={
+            "scheme": list(FAULT_SCHEMES),
+            "fault": ("fault", np.asarray(faults), one),
+            "chip": np.arange(chips),
+        },
+    )
+
+
+def _faulty(
+    weights: NDArray[np.int64], scheme: str, fault: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Weights as read back from cells of which some are stuck."""
+
+    def stuck(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        draw = rng.random(bits.shape)
+        return (bits & (draw >= fault / 2)) | (draw > 1 - fault / 2)
+
+    magnitude = np.abs(weights)
+    if scheme.startswith("unary"):
+        copies = 2 if "16" in scheme else 1
+        levels = np.arange(4 * copies) / copies
+        up = stuck(np.maximum(weights, 0)[..., None] > levels).sum(-1)
+        down = stuck(np.maximum(-weights, 0)[..., None] > levels).sum(-1)
+        return np.asarray((up - down) / copies, dtype=float)
+    signs = 3 if "tripled" in scheme else 2 if "doubled" in scheme else 1
+    copies = 2 if "doubled" in scheme else 1
+    value = np.zeros(weights.shape)
+    for bit in range(3):
+        wanted = np.broadcast_to(((magnitude >> bit) & 1)[..., None] > 0, (*weights.shape, copies))
+        value += 2.0**bit * stuck(wanted).mean(-1)
+    votes = stuck(np.broadcast_to((weights < 0)[..., None], (*weights.shape, signs))).mean(-1)
+    if signs == 3:
+        votes = np.round(votes)
+    return np.asarray(value * (1.0 - 2.0 * votes))
+
+
+def default_task(
+    images: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    seed: int = 0,
+) -> Task:
+    """A task with the parameter set ``oxram_spirit``."""
+    return Task(
+        images=images, labels=labels, weights=weights, parameters=default_parameters(), seed=seed
+    )
