@@ -99,7 +99,7 @@ def open_loop(quick: bool) -> Figures:
     up, down = access(1.4), access(3.3)
     one, rng = _population(1, spread=False, cycle=False)
     plain = OpenLoop(read_noise=False, ramps=1).run(one, up, down, rng)
-    many, rng = _population(16 if quick else 64)
+    many, rng = _population(32)
     found = OpenLoop().run(many, up, down, rng)
 
     def spread(values: np.ndarray) -> str:
@@ -121,7 +121,7 @@ def programming(quick: bool) -> Figures:
     from cosim.experiments.program_verify import ProgramVerify
     from cosim.experiments.pulse_map import selector as access
 
-    devices, levels = (8, 35) if quick else (32, 35)
+    devices, levels = 16, 35
     figures: dict[str, Measured | float] = {}
     for name, acceptance in (("tight", 0.002), ("loose", 0.02)):
         population, rng = _population(devices)
@@ -134,8 +134,8 @@ def programming(quick: bool) -> Figures:
         sigma = float(np.nanstd(error / target)) * 50e-6
         figures[f"programming_sigma_{name}"] = sigma * 1e9
         figures[f"pulses_{name}"] = Measured(
-            value=float(result.pulses.mean()),
-            note=f"median {np.median(result.pulses):.0f}",
+            value=float(result.pulses[result.reached].mean()),
+            note=f"median {np.median(result.pulses):.0f}, over cells that reach their level",
         )
         figures[f"reached_{name}"] = float(result.reached.mean()) * 100.0
         if name == "tight":

@@ -104,18 +104,51 @@ def device_against_array(quick: bool) -> Figures:
 
 
 def behaviour_against_array(quick: bool) -> Figures:
-    """The behavioural tile against the native solver: products through wires."""
+    """The behavioural tile against the native solver: currents of products through wires."""
     from compact_models import load_model
-    from cosim.behavioural.ir_drop import effective_conductance
+    from cosim.behavioural.converters import Converter
+    from cosim.behavioural.device import soft_bounds
+    from cosim.behavioural.read_law import ReadLaw
+    from cosim.behavioural.tile import Tile, TileOptions
 
     size = 16 if quick else 64
     array = _cells(size, size, 0.35)
     rng = np.random.default_rng(SEED)
     inputs = rng.uniform(0.05, 0.2, (2, size))
     reram, nmos = load_model("cmo_hfox"), load_model("nmos_3v3")
-    g = reram.conductance(vacancies=array.parameters["c_0"] * 1e25, read_voltage=0.125)
     on = 0.01 / float(nmos.current(gate=3.3, drain=0.01, source=0.0, bulk=0.0))
-    cell = 1.0 / (1.0 / g + on)
-    ours = inputs @ effective_conductance(cell, array.parasitics)
-    got = np.abs(_currents(array, "native"))
-    return {"ladder_behaviour_product": _worst(ours, got)}
+    tile = Tile(
+        soft_bounds().replace(read_law=ReadLaw.from_model(reram)),
+        reram.conductance(vacancies=array.parameters["c_0"] * 1e25),
+        options=TileOptions(
+            scheme="offset",
+            dac=Converter(bits=None, bound=1.0),
+            adc=Converter(bits=None, bound=np.inf),
+            parasitics=array.parasitics,
+            selector_resistance=on,
+            noisy=False,
+        ),
+    )
+    return {
+        "ladder_behaviour_product": _worst(
+            tile.currents(inputs / 0.2), np.abs(_currents(array, "native"))
+        )
+    }
+
+
+def behaviour_update(quick: bool) -> Figures:
+    """A calibrated behavioural device against the array it was calibrated on, pulse by pulse."""
+    from cosim.calibrate import calibrate
+    from cosim.experiments.pulse_update import PulseUpdate
+
+    pulses = 100 if quick else 400
+    array = _cells(1, 2, 0.0)
+    dataset = PulseUpdate(array, pulses=pulses, cycles=1, alternating=20, cycle_spread=False).run(
+        simulator="native", seed=SEED, progress=False
+    )
+    device = calibrate(dataset).device
+    got = np.asarray(dataset.conductance)
+    start = np.asarray(dataset.initial_conductance)
+    ours = device.train(start, np.asarray(dataset.polarity))
+    error = np.sqrt(np.mean((ours - got) ** 2)) / device.window
+    return {"ladder_behaviour_update": float(error) * 100.0}

@@ -1,0 +1,107 @@
+"""Pulse maps: the drift equation of one cell, tabulated."""
+
+import numpy as np
+import pytest
+
+from compact_models import load_model
+from compact_models.errors import ConfigError
+from cosim.experiments.disturb import Disturb
+from cosim.experiments.open_loop import OpenLoop
+from cosim.experiments.program_verify import ProgramVerify
+from cosim.experiments.pulse_map import Access, Population, build_map, draw_population
+
+
+@pytest.fixture(scope="module")
+def reram():
+    return load_model("cmo_hfox")
+
+
+@pytest.fixture(scope="module")
+def one(reram):
+    return draw_population(reram, 1, np.random.default_rng(0), spread=False, cycle=False)
+
+
+def test_a_pulse_obeys_the_drift_equation(reram, one):
+    from scipy.integrate import solve_ivp
+
+    def rate(_, c):
+        return reram.rate(voltage=1.0, vacancies=c * 1e25) / 1e25
+
+    exact = solve_ivp(rate, (0.0, 2.5e-5), [1.0], method="LSODA", rtol=1e-8, atol=1e-10).y[0, -1]
+    got = one.pulse(np.array([1.0]), 1.0, 2.5e-5, Access())[0]
+    assert got - 1.0 == pytest.approx(exact - 1.0, rel=2e-3)
+
+
+def test_two_pulses_are_one_of_twice_the_width(one):
+    start, access = np.array([3.0]), Access(resistance=500.0)
+    once = one.pulse(start, -1.3, 5e-6, access)
+    twice = one.pulse(one.pulse(start, -1.3, 2.5e-6, access), -1.3, 2.5e-6, access)
+    np.testing.assert_allclose(once, twice, rtol=1e-9)
+
+
+def test_the_access_resistor_takes_its_share(reram):
+    table = build_map(reram, 1.2, Access(resistance=800.0), points=24)
+    np.testing.assert_allclose(table.voltage + 800.0 * table.current, 1.2, rtol=1e-7)
+
+
+def test_a_higher_barrier_slows_by_the_boltzmann_factor(reram, one):
+    slow = Population(
+        model=reram,
+        radius=one.radius,
+        barrier_set=np.array([5e-21]),
+        barrier_reset=np.zeros(1),
+    )
+    start = np.array([2.0])
+    table = one.pulse_map(1.0, Access())
+    kelvin = np.interp(np.log(2.0), table.log_density, table.temperature[0])
+    factor = np.exp(-5e-21 / (1.380649e-23 * kelvin))
+    fast_step = one.pulse(start, 1.0, 1e-8, Access()) - start
+    slow_step = slow.pulse(start, 1.0, 1e-8, Access()) - start
+    assert slow_step[0] / fast_step[0] == pytest.approx(factor, rel=1e-3)
+
+
+def test_density_and_conductance_are_inverse(one):
+    for g in (1e-5, 5e-5, 9e-5):
+        assert one.conductance(one.density_at(g))[0] == pytest.approx(g, rel=1e-6)
+
+
+def test_zero_amplitude_is_refused(reram):
+    with pytest.raises(ConfigError, match="amplitude"):
+        build_map(reram, 0.0, Access())
+
+
+def test_wrong_sequences_are_refused(one):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ConfigError):
+        OpenLoop(up=-1.0).run(one, Access(), Access(), rng)
+    with pytest.raises(ConfigError):
+        Disturb(counts=())
+    with pytest.raises(ConfigError, match="targets"):
+        ProgramVerify().run(one, np.array([1.0]), Access(), Access(), rng)
+
+
+def test_the_loop_ends_inside_its_band(reram):
+    rng = np.random.default_rng(3)
+    cells = draw_population(reram, 8, rng, rows=4)
+    target = np.linspace(20e-6, 80e-6, 8)
+    access = Access(resistance=500.0)
+    result = ProgramVerify(acceptance_range=0.02).run(cells, target, access, access, rng)
+    assert result.reached.all()
+    assert (np.abs(result.reading / target - 1.0) <= 0.02).all()
+    assert result.pulses.mean() > 1.0
+
+
+def test_a_loop_that_runs_out_of_pulses_says_so(reram):
+    rng = np.random.default_rng(3)
+    cells = draw_population(reram, 4, rng, rows=2)
+    result = ProgramVerify(limit=1).run(cells, np.full(4, 80e-6), Access(), Access(), rng)
+    assert not result.reached.any()
+
+
+def test_half_pulses_disturb_less_than_full_ones(reram):
+    rng = np.random.default_rng(0)
+    cells = draw_population(reram, 2, rng, rows=2, cycle=False)
+    found = Disturb(up=1.35, down=-1.3, counts=(1, 1000)).run(cells, Access(resistance=400.0), rng)
+    assert found.k_each.max() < 1e-3
+    assert (found.k_total[:, :, 1] >= found.k_total[:, :, 0] * 0.99).all()
+    assert (found.temperature > 293.0).all()

@@ -1,0 +1,156 @@
+"""The validation table: what a row must say, verdicts, baseline and exit status."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from compact_models.errors import ConfigError, DataError, NotConverged
+from cosim import validate as command
+from cosim.validation import table
+from cosim.validation.table import Measured, Row, Verdict
+
+ROW = Row(
+    id="one",
+    quantity="a figure",
+    unit="uS",
+    published=5.0,
+    low=4.0,
+    high=6.0,
+    band="20 %",
+    kind="predicted",
+    tag="P",
+    source="a paper",
+    rung="device",
+    measure="fake:one",
+)
+
+
+def test_the_shipped_table_is_large_enough_and_complete():
+    rows = table.load_rows()
+    assert len(rows) >= 30
+    compared = [r for r in rows if r.tag != "O"]
+    assert len(compared) >= 30
+    predicted = [r for r in compared if r.kind == "predicted"]
+    assert 3 * len(predicted) >= len(compared)
+    assert {r.rung for r in rows} == set(table.RUNGS)
+    for row in rows:
+        if row.published is not None:
+            assert row.low <= row.published <= row.high, row.id
+
+
+def test_every_measure_of_the_table_exists():
+    for family in {row.measure for row in table.load_rows()}:
+        assert callable(table._load(family))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "fitted"},
+        {"tag": "X"},
+        {"rung": "network"},
+        {"low": 7.0},
+        {"source": ""},
+        {"measure": "nothing"},
+    ],
+)
+def test_a_row_that_hides_something_is_refused(wrong):
+    with pytest.raises(ConfigError):
+        replace(ROW, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(5.0, "pass"), (4.0, "pass"), (3.9, "miss"), (math.nan, "failed"), (math.inf, "failed")],
+)
+def test_verdicts(value, verdict):
+    assert ROW.judged(Measured(value=value)).verdict == verdict
+
+
+def test_a_family_that_fails_leaves_the_others_alone(monkeypatch):
+    def load(family):
+        if family == "fake:one":
+            raise NotConverged(thing="nothing settles")
+        return lambda quick: {"two": 5.0}
+
+    monkeypatch.setattr(table, "_load", load)
+    rows = [
+        ROW,
+        replace(ROW, id="two", measure="fake:two"),
+        replace(ROW, id="three", measure="f:3"),
+    ]
+    found = table.validate(progress=False, rows=rows)
+    assert [r.verdict for r in found] == ["failed", "pass", "not run"]
+    assert "nothing settles" in found[0].note
+
+
+def test_a_missing_extra_is_not_a_failure(monkeypatch):
+    def load(family):
+        raise ModuleNotFoundError("no", name="skfem")
+
+    monkeypatch.setattr(table, "_load", load)
+    (found,) = table.validate(progress=False, rows=[ROW])
+    assert found.verdict is Verdict.NOT_RUN
+    assert "skfem" in found.note
+
+
+def test_quick_and_rung_choose_rows(monkeypatch):
+    monkeypatch.setattr(table, "_load", lambda family: lambda quick: {"one": 5.0})
+    slow = replace(ROW, id="slow", quick=False)
+    other = replace(ROW, id="other", rung="array")
+    rows = [ROW, slow, other]
+    assert len(table.validate(progress=False, rows=rows)) == 3
+    assert len(table.validate(quick=True, progress=False, rows=rows)) == 2
+    assert len(table.validate("array", progress=False, rows=rows)) == 1
+    with pytest.raises(ConfigError, match="rung"):
+        table.validate("arrays", progress=False, rows=rows)
+
+
+def test_the_baseline_remembers_and_regressions_are_found(tmp_path):
+    path = tmp_path / "baseline.toml"
+    good = ROW.judged(Measured(value=5.0))
+    bad = replace(ROW, id="two").judged(Measured(value=9.0))
+    table.write_baseline([good, bad], path)
+    committed = table.baseline(path)
+    assert committed["one"] == {"verdict": "pass", "ours": 5.0}
+    assert committed["two"]["verdict"] == "miss"
+    worse = ROW.judged(Measured(value=7.0))
+    assert table.regressions([worse, bad], committed) == [worse]
+    assert table.regressions([replace(ROW)], committed) == []
+    table.write_baseline([replace(ROW)], path)
+    assert table.baseline(path)["one"]["verdict"] == "pass"
+
+
+def test_a_damaged_table_is_an_error(tmp_path):
+    path = tmp_path / "published.toml"
+    path.write_text("[[row]\n")
+    with pytest.raises(DataError):
+        table.load_rows(path)
+    path.write_text('[[row]]\nid = "a"\n')
+    with pytest.raises(ConfigError, match="lacks"):
+        table.load_rows(path)
+    path.write_text('[[row]]\nid = "a"\nquantitty = "b"\n')
+    with pytest.raises(ConfigError, match="quantity"):
+        table.load_rows(path)
+
+
+def test_the_command_prints_the_table_and_its_status(monkeypatch, capsys):
+    rows = [ROW.judged(Measured(value=9.0, note="so so"))]
+    monkeypatch.setattr(command, "validate", lambda rung, quick: rows)
+    monkeypatch.setattr(command, "baseline", lambda: {"one": {"verdict": "pass"}})
+    assert command.run_validation() == 1
+    text = capsys.readouterr().out
+    assert "REGRESSION" in text
+    assert "so so" in text
+    monkeypatch.setattr(command, "baseline", lambda: {})
+    assert command.run_validation(json=True) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["rows"][0]["verdict"] == "miss"
+    assert data["verdicts"]["miss"] == 1
+
+
+def test_the_committed_baseline_names_rows_of_the_table():
+    known = {row.id for row in table.load_rows()}
+    assert set(table.baseline()) <= known
