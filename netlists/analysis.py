@@ -107,7 +107,7 @@ class Options:
     method : {"trap", "gear"}
         Integration; gear damps what trap lets ring when rates are extreme.
     gmin : float
-        Smallest conductance the simulator adds to junctions [S].
+        Conductance that ngspice adds to junctions, here also across every selector [S].
     max_iterations : int, optional
         Newton iterations per time point (ngspice ``itl4``).
     """

@@ -94,7 +94,31 @@ def _swept_text(wave: Waveform) -> str:
 
 def testbench_elements(testbench: Testbench) -> list[Element]:
     """Elements of the array, its sources and the attachments."""
-    return testbench.built_array.elements(testbench.floating) + stimulus_elements(testbench)
+    array = testbench.built_array
+    return (
+        array.elements(testbench.floating)
+        + _junction_elements(array, testbench.options.gmin)
+        + stimulus_elements(testbench)
+    )
+
+
+def _junction_elements(array: Array, gmin: float) -> list[Element]:
+    """The simulator's ``gmin`` across every channel, as it has on its built-in transistors.
+
+    Newton starts from zero, and with gate and states at zero too the node between memory
+    device and transistor hangs on nothing: the matrix is singular, the first pivots fall on
+    the wrong elements, and ngspice keeps them. With it a 16 x 20 read took 6 iterations and
+    24 000 fill-ins in ngspice 39, instead of 33 and 158 000. Initial guesses (``.nodeset``)
+    do the same, at a cost that grows with the square of the number of cells.
+    """
+    if not isinstance(array.cell.selector, CompactModel):
+        return []
+    lines = array.line_set("sl")
+    return [
+        Element("resistor", f"rg_{i}_{j}", (f"mid_{i}_{j}", lines.node_at(i, j)), 1 / gmin)
+        for i in range(array.rows)
+        for j in range(array.cols)
+    ]
 
 
 def stimulus_elements(testbench: Testbench) -> list[Element]:
@@ -206,32 +230,6 @@ def _options(testbench: Testbench) -> str:
     return _wrap(words)
 
 
-def _first_guess(testbench: Testbench) -> str:
-    """Where Newton starts at the nodes between memory device and transistor.
-
-    From zero, with gate and states at zero too, such a node hangs on nothing: the matrix is
-    singular, the first pivots are chosen among the wrong elements and are kept. With a guess,
-    a 16 x 20 read took 7 iterations and 24 000 fill-ins in ngspice 39 instead of 33 and
-    158 000. It is a starting point only and does not change the solution.
-    """
-    array, analysis = testbench.array, testbench.analysis
-    if array.cell.selector is None:
-        return ""
-    lines = array.line_set("sl")
-    start = analysis.start if isinstance(analysis, DcSweep) else 0.0
-    guess = []
-    for k in range(lines.count):
-        wave = testbench.drives.get(f"sl{k}")
-        guess.append(number(float(wave.at(start))) if isinstance(wave, Waveform) else "0.0")
-    texts = []
-    for i in range(array.rows):
-        words = [".nodeset"]
-        for j in range(array.cols):
-            words.append(f"v(mid_{i}_{j})={guess[i if lines.along == 'row' else j]}")
-        texts.append(_wrap(words))
-    return "\n".join(texts) + "\n"
-
-
 def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
     """Complete netlist of a testbench; see :meth:`netlists.testbench.Testbench.spice`."""
     stem, _, ending = raw.partition(".")
@@ -253,4 +251,4 @@ def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
         ".endc",
     )
     tail = "\n".join((_options(testbench), saves, *control, ".end"))
-    return f"{_header(testbench)}{body.rstrip()}\n{_first_guess(testbench)}{tail}\n"
+    return f"{_header(testbench)}{body.rstrip()}\n{tail}\n"

@@ -183,8 +183,12 @@ def test_sweep_points_include_the_stop() -> None:
     assert DcSweep(start=1.0, stop=-1.0, step=-0.5).points.tolist() == [1.0, 0.5, 0.0, -0.5, -1.0]
 
 
-def test_newton_starts_inner_nodes_at_their_source_line() -> None:
+def test_channels_carry_the_simulators_gmin() -> None:
     gated = Array(Cell(load_model("cmo_hfox"), load_model("nmos_3v3")), rows=2, cols=2)
-    drives = bias.read(gated, 0.2) | {"sl1": Waveform.constant(0.1)}
-    text = Testbench(array=gated, drives=drives, probes=("i(bl0)",)).spice()
-    assert ".nodeset v(mid_1_0)=0.0 v(mid_1_1)=0.1\n" in text
+    bench = Testbench(
+        array=gated,
+        drives=bias.read(gated, 0.2),
+        probes=("i(bl0)",),
+        options=Options(gmin=1e-13),
+    )
+    assert "\nRg_1_0 mid_1_0 sl_0 10000000000000.0\n" in bench.spice()
