@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
-from cosim.network import kernels
+from cosim.network import kernels, products
 from cosim.network.random import new_state
 
 Matrix = NDArray[np.float32]
@@ -177,7 +177,7 @@ class DeviceArray:
             )
         if sigma > 0.0:
             target = target.copy()
-            kernels.add_noise(target, np.float32(sigma), self.rng)
+            products.add_noise(target, np.float32(sigma), self.rng)
         low = self.fixed[..., 0] + self.bounds[0] * self.fixed[..., 1]
         high = self.fixed[..., 0] + self.bounds[1] * self.fixed[..., 1]
         self.w = np.clip(target, low, high)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
-from cosim.network import kernels
+from cosim.network import products
 from cosim.network.algorithms import Analog, State
 from cosim.network.crossbar import Matrix
 from cosim.network.random import new_state
@@ -161,7 +161,7 @@ class Linear:
         if io.dac_bits is None and io.adc_bits is None and io.noise == 0.0:
             return x @ (w.T if transpose else w)
         return np.asarray(
-            kernels.product(
+            products.product(
                 x, w, transpose, np.float32(io.dac_step), np.float32(io.adc_step * unit),
                 np.float32(io.adc_bound * unit), np.float32(io.noise * unit), np.float32(1.0),
                 self.rng,

@@ -3,7 +3,7 @@ import pytest
 
 from compact_models.errors import ParameterError
 from cosim.behavioural import DeviceSpread, soft_bounds
-from cosim.network import kernels
+from cosim.network import kernels, products
 from cosim.network.crossbar import DeviceArray, Pulses
 from cosim.network.random import GAUSS, new_state
 
@@ -119,16 +119,16 @@ def test_product_with_converters_is_close_and_without_is_exact():
     w = rng.standard_normal((30, 7)).astype(np.float32)
     zero = np.float32(0)
     for batch in (1, 6):
-        exact = kernels.product(
+        exact = products.product(
             x[:batch], w, False, zero, zero, np.float32(np.inf), zero, np.float32(1), new_state(0)
         )
         assert exact == pytest.approx(x[:batch] @ w, abs=1e-4)
-        back = kernels.product(
+        back = products.product(
             exact, w, True, zero, zero, np.float32(np.inf), zero, np.float32(1), new_state(0)
         )
         assert back == pytest.approx(exact @ w.T, abs=1e-3)
     step = np.float32(2.0 / 126)
-    rough = kernels.product(
+    rough = products.product(
         x, w, False, step, np.float32(0.05), np.float32(50), zero, np.float32(1), new_state(0)
     )
     assert np.abs(rough - x @ w).max() < 0.5
