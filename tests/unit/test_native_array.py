@@ -10,7 +10,7 @@ from compact_models import load_model
 from compact_models.emit.functions import compile_model
 from cosim.errors import ConfigError, CosimError, NetlistError
 from cosim.simulators.base import Simulator, get_simulator
-from cosim.simulators.native import Lines, LinearCrossbar, NativeSimulator
+from cosim.simulators.native import LinearCrossbar, Lines, NativeSimulator
 from cosim.simulators.native.equations import cell_equations, parameter_vector
 from netlists import bias
 from netlists.analysis import DcSweep, OperatingPoint, Transient

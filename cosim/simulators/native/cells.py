@@ -153,7 +153,8 @@ def _from_rest(
 @njit(
     types.Tuple((int64, int64, float64))(
         EQUATIONS, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A1, _A1, float64,
-        float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A1, int64, int64, int64, int64, int64,
+        float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A1,
+        int64, int64, int64, int64, int64,
     ),
     **_OPTIONS,
 )  # fmt: skip

@@ -1,0 +1,188 @@
+"""Trains of up to millions of equal pulses, without stepping through each where little changes.
+
+Method: one period of the stimuli is a map ``x -> x + d(x)`` of the held states, integrated in full
+by :class:`~cosim.simulators.native.transient.Integrator`.  While `d` changes slowly, M periods are
+taken at once with the multirevolution form of the trapezoidal rule [Calvo2004],
+
+    x* = x + M d(x),   x(+M) = x + M [(1 - b) d(x) + b d(x*)],   b = (M - 1) / 2 M,
+
+which is exact for M = 1 and second order in M otherwise.  Its error is estimated by the difference
+to the same formula with ``d(x(+M))``, the value that the next jump starts from; M follows from it.
+
+[Calvo2004] M. P. Calvo, J. I. Montijano, L. Randez, Adv. Comput. Math. 21, 2004 (multirevolution
+methods for periodic problems).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import ConfigError, NotConverged
+
+if TYPE_CHECKING:
+    from cosim.simulators.native.simulator import NativeSimulator
+    from netlists.testbench import Testbench
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainResult:
+    """States along a train of pulses.
+
+    Parameters
+    ----------
+    pulses : ndarray of int, shape (n,)
+        Periods done, beginning with 0.
+    states : dict of str to ndarray, shape (n, rows, cols)
+        Held states after them, normalised.
+    integrated : int
+        Periods that were integrated in full.
+    error : float
+        Sum over the jumps of their largest estimated error, relative to a state's size plus 0.01.
+    wall_time : float
+        Seconds.
+    """
+
+    pulses: NDArray[np.int64]
+    states: dict[str, Floats]
+    integrated: int
+    error: float
+    wall_time: float
+
+
+def run_train(
+    testbench: Testbench,
+    pulses: int,
+    *,
+    record: Sequence[int] | None = None,
+    tolerance: float = 1e-4,
+    simulator: NativeSimulator | None = None,
+) -> TrainResult:
+    """Repeat one period of stimuli `pulses` times.
+
+    Parameters
+    ----------
+    testbench : Testbench
+        Of one period; its Transient ends with the period.
+    pulses : int
+        Number of periods.
+    record : sequence of int, optional
+        Pulse counts at which states are kept; default: about ten a decade, and the last.
+    tolerance : float
+        Error of a state per jump, relative to its size plus 0.01.
+    simulator : NativeSimulator, optional
+        Tolerances and deadline.
+
+    Raises
+    ------
+    ConfigError
+        The testbench is not a transient, or nothing is held.
+    NotConverged, SimulationTimeout
+    """
+    from cosim.simulators.native.build import Stimuli, build_system, initial_states
+    from cosim.simulators.native.simulator import NativeSimulator
+    from cosim.simulators.native.transient import Integrator
+    from netlists.testbench import Transient
+
+    begin = time.perf_counter()
+    chosen = simulator or NativeSimulator()
+    analysis: Any = testbench.analysis
+    if not isinstance(analysis, Transient) or pulses < 1:
+        raise ConfigError(
+            thing="a train needs a transient testbench of one period and at least one pulse",
+            value=(type(analysis).__name__, pulses),
+        )
+    testbench.check()
+    system = build_system(
+        testbench.built_array,
+        floating=testbench.floating,
+        dynamic=True,
+        tolerance=chosen.tolerance,
+        threads=chosen.threads,
+    )
+    names = system.equations.held
+    if not names:
+        raise ConfigError(thing="nothing in this array remembers a pulse", value=names)
+    stimuli = Stimuli(testbench)
+    marks = stimuli.breakpoints
+    marks = np.unique(np.append(marks[(marks > 0) & (marks < analysis.stop)], analysis.stop))
+    integrator = Integrator(
+        system=system,
+        stimuli=stimuli,
+        states=initial_states(testbench),
+        # Errors of the period map look like changes of d(x): they must be smaller than those.
+        tolerance=min(chosen.state_tolerance, max(0.1 * tolerance, 1e-7)),
+    )
+    count = 0
+
+    def change(x: Floats) -> Floats:
+        """d(x): what one period adds to the states."""
+        nonlocal count
+        count += 1
+        chosen.check_deadline(begin)
+        integrator.states = x
+        integrator.start(0.0)
+        t = 0.0
+        for mark in marks:
+            while t < mark:
+                t, _ = integrator.step(t, float(mark), analysis.max_step or np.inf)
+        return integrator.states - x
+
+    stops = sorted({k for k in (record or _decades(pulses)) if 0 < k <= pulses} | {pulses})
+    lower = np.array([s.lower for s in testbench.array.cell.reram.states if s.held])
+    upper = np.array([s.upper for s in testbench.array.cell.reram.states if s.held])
+    x, done, jump, total = integrator.states, 0, 1, 0.0
+    kept, at = [x], [0]
+    d = change(x)
+    for stop in stops:
+        while done < stop:
+            m = min(jump, stop - done)
+            if m == 1:
+                x, done = x + d, done + 1
+                d = change(x)
+                jump = max(jump, 2)
+                continue
+            b = (m - 1) / (2.0 * m)
+            ahead = x + m * d
+            inside = np.all((ahead >= lower[:, None, None]) & (ahead <= upper[:, None, None]))
+            error = np.inf
+            if inside:
+                try:
+                    second = change(ahead)
+                    new = x + m * ((1.0 - b) * d + b * second)
+                    following = change(new)
+                    size = np.maximum(np.abs(x), np.abs(new)) + 0.01
+                    error = float(np.max(m * b * np.abs(following - second) / size))
+                except NotConverged:
+                    error = np.inf
+            if error <= tolerance:
+                x, d, done, total = new, following, done + m, total + error
+                if m == jump:
+                    jump = max(
+                        m + 1, int(m * min(4.0, 0.85 * (tolerance / max(error, 1e-12)) ** (1 / 3)))
+                    )
+            else:
+                shrink = 0.85 * (tolerance / error) ** (1 / 3) if np.isfinite(error) else 0.2
+                jump = max(1, int(m * min(0.7, max(0.1, shrink))))
+        kept.append(x)
+        at.append(done)
+    history = np.array(kept)
+    return TrainResult(
+        pulses=np.array(at, dtype=np.int64),
+        states={name: history[:, k] for k, name in enumerate(names)},
+        integrated=count,
+        error=total,
+        wall_time=time.perf_counter() - begin,
+    )
+
+
+def _decades(pulses: int) -> list[int]:
+    points = int(10 * np.log10(max(pulses, 1))) + 2
+    return np.unique(np.geomspace(1, pulses, points).round().astype(int)).tolist()

@@ -1,0 +1,69 @@
+"""Long pulse trains: jumps against stepping through every pulse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from compact_models import load_model
+from cosim.errors import ConfigError
+from cosim.simulators.native import NativeSimulator
+from cosim.simulators.native.train import run_train
+from netlists import bias
+from netlists.analysis import OperatingPoint, Transient
+from netlists.array import Array
+from netlists.cell import Cell
+from netlists.parasitics import Parasitics
+from netlists.testbench import Testbench
+from netlists.waveform import Waveform
+
+
+def one_period(voltage, **more):
+    array = Array(
+        Cell(load_model("cmo_hfox")),
+        rows=1,
+        cols=2,
+        parameters={"c_0": np.array([[1.0, 2.0]])},
+        parasitics=Parasitics(r_row=5.0, r_col=5.0),
+    )
+    wave = Waveform.pulse(voltage, 1e-6, after=1e-7)
+    drives = bias.every_cell(array, wave)
+    analysis = more.get("analysis", Transient(stop=wave.duration, step=1e-7))
+    return Testbench(array=array, drives=drives, probes=("state:c",), analysis=analysis)
+
+
+def test_jumps_agree_with_every_pulse():
+    testbench = one_period(1.2)
+    fast = run_train(testbench, 60, record=[60])
+    train = Waveform.train(1.2, 1e-6, testbench.analysis.stop, 60)
+    every = testbench.replace(
+        drives=bias.every_cell(testbench.array, train),
+        analysis=Transient(stop=train.duration, step=1e-7),
+    )
+    slow = NativeSimulator(state_tolerance=1e-5).run(every)["state:c"]
+    assert fast.integrated < 30
+    assert np.max(np.abs(slow[-1] - slow[0])) > 0.01
+    assert_allclose(fast.states["c"][-1], slow[-1], rtol=3e-4)
+    assert fast.pulses[0] == 0
+    assert fast.pulses[-1] == 60
+    assert fast.error < 0.01
+
+
+def test_a_hundred_thousand_half_pulses():
+    result = run_train(one_period(0.675), 100_000, record=[10, 100_000])
+    assert result.pulses.tolist() == [0, 10, 100_000]
+    assert result.integrated < 300
+    first = result.states["c"][1] - result.states["c"][0]
+    assert np.all(first > 0)
+    # Almost nothing moves, so the drift is linear in the number of pulses.
+    assert_allclose(
+        result.states["c"][2] - result.states["c"][0], 1e4 * first, rtol=1e-2, atol=1e-9
+    )
+
+
+def test_a_train_of_nothing_is_an_error():
+    with pytest.raises(ConfigError):
+        run_train(one_period(1.0, analysis=OperatingPoint()), 10)
+    with pytest.raises(ConfigError):
+        run_train(one_period(1.0), 0)
