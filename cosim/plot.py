@@ -155,6 +155,7 @@ def pulse_response(
     polarity: ArrayLike | None = None,
     *,
     window: tuple[float, float] | None = None,
+    window_label: str = "published window",
     model: ArrayLike | None = None,
     title: str = "Pulse response",
 ) -> Any:
@@ -167,7 +168,9 @@ def pulse_response(
     polarity : array_like, shape (pulses,), optional
         Pulses upward are shaded.
     window : (float, float), optional
-        Published lower and upper end [S].
+        Lower and upper end to compare with [S].
+    window_label : str
+        What they are.
     model : array_like, shape (pulses,), optional
         Mean of the calibrated device [S].
     """
@@ -183,7 +186,7 @@ def pulse_response(
     if model is not None:
         axes.plot(x, np.asarray(model) * 1e6, color=GREEN, ls="--", label="calibrated device")
     if window is not None:
-        for end, text in zip(window, ("published window", None), strict=True):
+        for end, text in zip(window, (window_label, None), strict=True):
             axes.axhline(end * 1e6, color=ORANGE, ls="--", lw=1.0, label=text)
     axes.set(xlabel="pulse number", ylabel="conductance [uS]", title=title, xlim=(1, x[-1]),
              ylim=(0, None))  # fmt: skip

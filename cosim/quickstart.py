@@ -50,8 +50,8 @@ class Quickstart:
     gate: float = 1.2
     cycles: int = 2
     cycle_reset: float = -1.25
-    pulses: int = 300
-    alternating: int = 100
+    pulses: int = 250
+    alternating: int = 200
     images: int = 20
     wire_resistance: float = 0.35
 
