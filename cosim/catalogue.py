@@ -51,6 +51,16 @@ EXPERIMENTS: Mapping[str, Entry] = {
     "cycling": Entry(module="cosim.experiments.cycling", attribute="Cycling"),
     "pulse_update": Entry(module="cosim.experiments.pulse_update", attribute="PulseUpdate"),
     "read": Entry(module="cosim.experiments.read", attribute="Read"),
+    "electrothermal": Entry(
+        module="cosim.experiments.physics_jobs", attribute="Electrothermal", job=True
+    ),
+    "program_verify": Entry(
+        module="cosim.experiments.physics_jobs", attribute="LevelProgramming", job=True
+    ),
+    "disturb": Entry(
+        module="cosim.experiments.physics_jobs", attribute="HalfSelectDisturb", job=True
+    ),
+    "retention": Entry(module="cosim.experiments.physics_jobs", attribute="Retention", job=True),
     "quickstart": Entry(module="cosim.quickstart", attribute="Quickstart", job=True),
 }
 

@@ -18,6 +18,7 @@ for a train of N half pulses and both are reported:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -234,7 +235,7 @@ def run_study(
         mean = dataset.k_total.mean("device")
         for count in found.counts:
             worst = float(mean.sel(count=count).max())
-            print(f"{count:>9d} half pulses: largest mean k {worst:.2e}")
+            print(f"{count:>9d} half pulses: largest mean k {worst:.2e}", file=sys.stderr)
     if output is not None:
         from pathlib import Path
 

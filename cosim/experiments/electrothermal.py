@@ -8,6 +8,7 @@ half-selected cell sits, against full voltage.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,9 @@ def run_study(
     """
     import xarray as xr
 
-    import cosim
     from compact_models import electrothermal as et
     from compact_models import load_model
+    from cosim.dataset import package_version
 
     c = _checked(config)
     voltages = np.array(
@@ -86,7 +87,8 @@ def run_study(
             last = solved[-1][0]
             print(
                 f"vacancies {vacancies:.3g} 1/m^3: R_th {solved[0][0].R_th:.3g} K/W, "
-                f"dome {last.temperature_mean:.0f} K at {last.voltage:g} V"
+                f"dome {last.temperature_mean:.0f} K at {last.voltage:g} V",
+                file=sys.stderr,
             )
     variables: dict[str, Any] = {
         name: (
@@ -127,7 +129,7 @@ def run_study(
             "materials": c["materials"],
             "parameter_fingerprint": et.electrothermal_parameters().fingerprint,
             "citations": et.electrothermal_parameters().citation,
-            "version": getattr(cosim, "__version__", "unknown"),
+            "version": package_version(),
         },
     )
     if output is not None:
@@ -196,27 +198,38 @@ def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
     return variables
 
 
-def _write(dataset: xr.Dataset, folder: Path, c: dict[str, Any], base: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset.to_netcdf(folder / "electrothermal.nc", engine="h5netcdf")
-    if not c["plots"]:
-        return
+def figures_of(dataset: xr.Dataset, geometry: Any) -> list[tuple[str, Any]]:
+    """Return the pictures of a study: maps of every state, and the dome's temperature.
+
+    Parameters
+    ----------
+    geometry : mapping
+        Of the device, see :mod:`compact_models.electrothermal`.
+    """
     from compact_models.electrothermal.plot import plot_maps, plot_temperature
 
-    for index, vacancies in enumerate(dataset.state.values):
-        picture = {
-            n: dataset[f"map_{n}"].values[index] for n in ("potential", "temperature", "field")
-        }
-        picture |= {"r": dataset.r.values, "z": dataset.z.values}
-        title = f"{vacancies:.3g} vacancies/m$^3$ at {float(dataset.voltage[-1]):g} V"
-        figure = plot_maps(picture, base.parameters, title)
-        figure.savefig(folder / f"maps_{index}.png", dpi=130)
+    pictures: list[tuple[str, Any]] = []
+    names = ("potential", "temperature", "field")
     curves: dict[str, Any] = {}
     for index, vacancies in enumerate(dataset.state.values):
+        picture = {n: dataset[f"map_{n}"].values[index] for n in names}
+        picture |= {"r": dataset.r.values, "z": dataset.z.values}
+        title = f"{vacancies:.3g} vacancies/m$^3$ at {float(dataset.voltage[-1]):g} V"
+        pictures.append((f"maps_{index}", plot_maps(picture, geometry, title)))
         label = f"C = {vacancies:.3g} 1/m$^3$"
         curves[f"finite elements, {label}"] = dataset.temperature_mean.values[index]
         curves[f"compact model, {label}"] = dataset.compact_temperature.values[index]
+    materials = str(dataset.attrs["materials"])
     figure = plot_temperature(
-        dataset.voltage.values, curves, base.parameters["T_0"], f"{c['materials']} materials"
+        dataset.voltage.values, curves, geometry["T_0"], f"{materials} materials"
     )
-    figure.savefig(folder / "dome_temperature.png", dpi=130)
+    pictures.append(("dome_temperature", figure))
+    return pictures
+
+
+def _write(dataset: xr.Dataset, folder: Path, c: dict[str, Any], base: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset.to_netcdf(folder / "electrothermal.nc", engine="h5netcdf")
+    if c["plots"]:
+        for name, figure in figures_of(dataset, base.parameters):
+            figure.savefig(folder / f"{name}.png", dpi=130)

@@ -8,6 +8,7 @@ with this the number of pulses and the spread that is left are results.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,8 @@ def run_study(
         if progress:
             print(
                 f"acceptance range {acceptance:.3g}: {pulses[index].mean():.1f} pulses on average, "
-                f"{reached[index].mean():.1%} of cells reached their target"
+                f"{reached[index].mean():.1%} of cells reached their target",
+                file=sys.stderr,
             )
     dims = ("acceptance_range", "level", "device")
     dataset = xr.Dataset(
