@@ -95,8 +95,6 @@ def _run_task(task: _Task) -> tuple[str, xr.Dataset | None]:
         if path is not None:
             save(dataset, path)
         return "ok", dataset
-    except SimulatorNotFound:
-        raise
     except CosimError as error:
         first = str(error).splitlines()[0]
         return f"{type(error).__name__}: {first}", None
@@ -205,6 +203,10 @@ class Study:
             progress=progress,
             label="study",
         )
+        # Told from the status, because an error may not survive the way between processes.
+        for status, _ in results:
+            if status.startswith(f"{SimulatorNotFound.__name__}: "):
+                raise SimulatorNotFound(thing=status.partition(": ")[2])
         return self._combine(results)
 
     def _combine(self, results: Sequence[tuple[str, xr.Dataset | None]]) -> xr.Dataset:

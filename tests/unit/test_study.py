@@ -188,3 +188,16 @@ def test_content_hash() -> None:
 def test_sample_seeds_do_not_depend_on_their_number() -> None:
     assert sample_seeds(3, 5)[:2] == sample_seeds(3, 2)
     assert len(set(sample_seeds(3, 100))) == 100
+
+
+def _nothing_there() -> Draw:
+    raise SimulatorNotFound(thing="no simulator", next_step="Install it")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_missing_simulator_is_told_by_processes_too() -> None:
+    with (
+        ProcessPoolExecutor(1) as processes,
+        pytest.raises(SimulatorNotFound, match="Install it"),
+    ):
+        Study(build=_nothing_there, simulator=Nothing()).run(executor=processes, progress=False)
