@@ -110,6 +110,8 @@ def open_loop(quick: bool) -> Figures:
         "open_loop_minimum": float(plain.conductance[800, 0]) * 1e6,
         "n_states_published_parameters": float(plain.n_states[0]),
         "n_states": Measured(value=float(found.n_states.mean()), note=spread(found.n_states)),
+        # Range of 32 normal draws: 4.14 standard deviations.
+        "n_states_range": float(np.exp(4.14 * np.log(found.n_states).std(ddof=1))),
         "skew": Measured(value=float(found.skew.mean()) * 100, note=spread(found.skew * 100)),
         "nsr": Measured(value=float(found.nsr.mean()) * 100, note=spread(found.nsr * 100)),
     }
