@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from cosim.errors import Interrupted
-from cosim.simulators.process import stop_all
+from cosim.simulators.process import no_more_processes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,19 +79,24 @@ def parallel_map(
                     results[futures[future]] = future.result()
                     done += 1
                     bar.update()
-        except BaseException as error:
+        except (KeyboardInterrupt, SystemExit) as stop:
+            with no_more_processes():
+                for future in futures:
+                    future.cancel()
+                for future in futures:
+                    with suppress(BaseException):
+                        future.exception(timeout=30)
+            if isinstance(stop, SystemExit):
+                raise
+            raise Interrupted(
+                thing="stopped by the user",
+                value=f"{done} of {len(items)} done",
+                next_step="What was finished is in the cache, if there is one; run it again to "
+                "go on",
+            ) from stop
+        except BaseException:
+            # Runs in progress are let be: they may belong to other points of a study.
             for future in futures:
                 future.cancel()
-            stop_all()
-            for future in futures:
-                with suppress(BaseException):
-                    future.exception(timeout=30)
-            if isinstance(error, KeyboardInterrupt):
-                raise Interrupted(
-                    thing="stopped by the user",
-                    value=f"{done} of {len(items)} done",
-                    next_step="What was finished is in the cache, if there is one; run it again "
-                    "to go on",
-                ) from error
             raise
     return [results[number] for number in range(len(items))]

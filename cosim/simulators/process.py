@@ -8,14 +8,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cosim.errors import Interrupted
 
 _STOP_GRACE = 2.0  # s between asking a process group to end and ending it
 
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
+_stopping = threading.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +58,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def stop_all() -> int:
-    """End every process started here that still runs; returns how many there were.
+@contextlib.contextmanager
+def no_more_processes() -> Iterator[None]:
+    """End all processes, and start none while inside.
 
-    Called when the user interrupts: the processes are in their own groups, so the terminal's
-    interrupt does not reach them.
+    For the user's interrupt: the processes are in their own groups, so the terminal's does not
+    reach them, and threads of a pool would go on to start the next.
     """
+    _stopping.set()
+    try:
+        stop_all()
+        yield
+    finally:
+        _stopping.clear()
+
+
+def stop_all() -> int:
+    """End every process started here that still runs; returns how many there were."""
     with _lock:
         running = list(_running)
     for process in running:
@@ -84,7 +98,11 @@ def run_process(
         The program cannot be started.
     OSError
         The log cannot be written.
+    Interrupted
+        The user has stopped everything.
     """
+    if _stopping.is_set():
+        raise Interrupted(thing="stopped by the user")
     path = directory / log_name
     started = time.perf_counter()
     timed_out = False
@@ -101,6 +119,8 @@ def run_process(
         with _lock:
             _running.add(process)
         try:
+            if _stopping.is_set():
+                _end(process)
             process.wait(deadline)
         except subprocess.TimeoutExpired:
             timed_out = True
