@@ -30,6 +30,8 @@ class Agreement:
         Of all neurons, see :class:`~cosim.network.spiking.circuit.CircuitRun` [J].
     wall_time : float
         [s]
+    runs : tuple of CircuitRun
+        The runs themselves, one a neuron (one in all when they ran together).
     same_counts : bool
         Every neuron fired equally often with each sign.
     same_order : bool
@@ -44,6 +46,7 @@ class Agreement:
     circuit: OutputSpikes
     energy: dict[str, float]
     wall_time: float
+    runs: tuple[CircuitRun, ...]
     same_counts: bool
     same_order: bool
     time_error: float
@@ -67,7 +70,7 @@ def compare(
     limit: int = 2000,
     lumped: bool = True,
     together: bool = False,
-    tie: float = 2e-9,
+    tie: float = 5e-9,
     simulator: NgspiceSimulator | None = None,
 ) -> Agreement:
     """Play image `number` of `images` to all neurons of `chip` in ngspice and to its layer.
@@ -109,7 +112,7 @@ def compare(
     return Agreement(
         image=number, events=events, layer=expected, circuit=circuit,
         energy={n: sum(r.energy[n] for r in runs) for n in runs[0].energy},
-        wall_time=sum(r.wall_time for r in runs),
+        wall_time=sum(r.wall_time for r in runs), runs=tuple(runs),
         same_counts=same, same_order=same and _same_order(expected, circuit, tie),
         time_error=error,
     )  # fmt: skip

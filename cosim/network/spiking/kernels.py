@@ -179,7 +179,7 @@ def present(times, pixels, events, weights, up, down, drift, rail, pulse, timing
 
 
 @njit(cache=True, parallel=True)
-def classify(
+def classify(  # type: ignore[no-untyped-def]
     images,
     numbers,
     code,
@@ -201,7 +201,7 @@ def classify(
     fired,
     decided,
     span,
-):  # type: ignore[no-untyped-def]
+):
     """Classify many images; fills `choice`, `used`, `fired`, `decided`, `span` (one each)."""
     for n in prange(images.shape[0]):
         times, pixels = np.empty(room), np.empty(room, dtype=np.int64)

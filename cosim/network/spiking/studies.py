@@ -19,7 +19,6 @@ from cosim.network.spiking.hardware import (
     cell_conductance,
     default_parameters,
     encoder_of,
-    timing_of,
     weight_step,
 )
 from cosim.network.spiking.layer import Classified, Coding, SpikingLayer
@@ -67,7 +66,8 @@ class Task:
         )  # fmt: skip
 
 
-def _dataset(name: str, **variables: object) -> xr.Dataset:
+def labelled(name: str, **variables: object) -> xr.Dataset:
+    """Dataset of a study; `coords` are its coordinates, all else its variables."""
     import xarray as xr
 
     coords = variables.pop("coords")
@@ -99,7 +99,7 @@ def against_lead(
             events[a, b] = result.events.mean()
             undecided[a, b] = 1.0 - result.decided.mean()
     one = {"units": "dimensionless"}
-    return _dataset(
+    return labelled(
         "lead",
         accuracy=(("chip", "lead"), accuracy, one),
         events=(("chip", "lead"), events, one),
@@ -136,7 +136,7 @@ def losses(task: Task, *, chips: int = 10, progress: Progress = _quiet) -> xr.Da
             alone[e, k] = result([name]).accuracy(task.labels)
             without[e, k] = result([n for n in EFFECTS if n != name]).accuracy(task.labels)
     one = {"units": "dimensionless"}
-    return _dataset(
+    return labelled(
         "losses",
         alone=(("effect", "chip"), alone, one),
         without=(("effect", "chip"), without, one),
@@ -165,7 +165,7 @@ def codings(task: Task, leads: Sequence[float] = (2, 5, 10, 20)) -> xr.Dataset:
                 r.accuracy(task.labels), r.events.mean(), r.duration.mean(), 1 - r.decided.mean(),
             )  # fmt: skip
     dims, one = ("coding", "lead"), {"units": "dimensionless"}
-    return _dataset(
+    return labelled(
         "codings",
         accuracy=(dims, found[0], one),
         events=(dims, found[1], one),
@@ -201,7 +201,7 @@ def temperature(
             found[k] = r.accuracy(task.labels), r.events.mean()
     one = {"units": "dimensionless"}
     both = {"temperature": ("temperature", np.asarray(temperatures, dtype=float), {"units": "K"})}
-    return _dataset(
+    return labelled(
         "temperature",
         accuracy=(("temperature", "chip"), np.stack([ideal[:, 0], chip[:, 0]], 1), one),
         events=(("temperature", "chip"), np.stack([ideal[:, 1], chip[:, 1]], 1), one),
@@ -256,85 +256,12 @@ def leakage(
                 found.append(task.run(layer).accuracy(task.labels))
             accuracy[a, b] = np.mean(found)
     one = {"units": "dimensionless"}
-    return _dataset(
+    return labelled(
         "leakage",
         drift=(("array", "inputs"), drift, one),
         accuracy=(("array", "inputs"), accuracy, one),
         coords={"array": list(kinds), "inputs": ("inputs", np.asarray(inputs), one)},
     )
-
-
-FAULT_SCHEMES = {
-    "unary, 8 cells": "4 + 4 cells, as on the chip",
-    "binary, 4 cells": "a sign bit and three magnitude bits",
-    "binary, sign tripled, 6 cells": "the sign bit by majority of three",
-    "binary, all doubled, 8 cells": "every bit twice, the mean of both read",
-    "unary, 16 cells": "8 + 8 cells of half the step",
-}
-
-
-def fault_tolerance(
-    task: Task,
-    faults: Sequence[float] = (0.0, 0.003, 0.01, 0.03, 0.1),
-    *,
-    chips: int = 5,
-) -> xr.Dataset:
-    """Accuracy against stuck cells for ways to spend cells on a weight.
-
-    Half of the faulty cells are stuck in LRS, half in HRS; nothing else is wrong. See
-    `FAULT_SCHEMES`: is it better to protect the sign bit or to have more cells?
-
-    Returns
-    -------
-    xarray.Dataset
-        accuracy(scheme, fault, chip).
-    """
-    accuracy = np.empty((len(FAULT_SCHEMES), len(faults), chips))
-    for a, scheme in enumerate(FAULT_SCHEMES):
-        for b, fault in enumerate(faults):
-            for k in range(chips):
-                rng = np.random.default_rng((task.seed, a, b, k))
-                weights = _faulty(task.weights, scheme, fault, rng)
-                layer = SpikingLayer(weights=weights, timing=timing_of(task.parameters))
-                accuracy[a, b, k] = task.run(layer).accuracy(task.labels)
-    one = {"units": "dimensionless"}
-    return _dataset(
-        "faults",
-        accuracy=(("scheme", "fault", "chip"), accuracy, one),
-        coords={
-            "scheme": list(FAULT_SCHEMES),
-            "fault": ("fault", np.asarray(faults), one),
-            "chip": np.arange(chips),
-        },
-    )
-
-
-def _faulty(
-    weights: NDArray[np.int64], scheme: str, fault: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Weights as read back from cells of which some are stuck."""
-
-    def stuck(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        draw = rng.random(bits.shape)
-        return (bits & (draw >= fault / 2)) | (draw > 1 - fault / 2)
-
-    magnitude = np.abs(weights)
-    if scheme.startswith("unary"):
-        copies = 2 if "16" in scheme else 1
-        levels = np.arange(4 * copies) / copies
-        up = stuck(np.maximum(weights, 0)[..., None] > levels).sum(-1)
-        down = stuck(np.maximum(-weights, 0)[..., None] > levels).sum(-1)
-        return np.asarray((up - down) / copies, dtype=float)
-    signs = 3 if "tripled" in scheme else 2 if "doubled" in scheme else 1
-    copies = 2 if "doubled" in scheme else 1
-    value = np.zeros(weights.shape)
-    for bit in range(3):
-        wanted = np.broadcast_to(((magnitude >> bit) & 1)[..., None] > 0, (*weights.shape, copies))
-        value += 2.0**bit * stuck(wanted).mean(-1)
-    votes = stuck(np.broadcast_to((weights < 0)[..., None], (*weights.shape, signs))).mean(-1)
-    if signs == 3:
-        votes = np.round(votes)
-    return np.asarray(value * (1.0 - 2.0 * votes))
 
 
 def default_task(
