@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from compact_models import load_model
+from cosim.experiments.forming import Forming
 from cosim.simulators.native import NativeSimulator
 from netlists import bias
 from netlists.analysis import Options, Transient
@@ -39,7 +42,9 @@ def cell():
 
 
 def compare_read(ngspice, testbench):
-    fast, slow = NativeSimulator().run(testbench), ngspice.run(testbench)
+    # Its own check allows a multiple of reltol, which at 1e-7 is less than its rounding.
+    slow = replace(ngspice, check=False).run(testbench)
+    fast = NativeSimulator().run(testbench)
     assert fast["residual"][0] <= 1e-9
     for probe in testbench.probes:
         largest = np.max(np.abs(slow[probe]))
@@ -47,35 +52,37 @@ def compare_read(ngspice, testbench):
         assert_allclose(fast[probe], slow[probe], rtol=1e-5, atol=max(1e-8 * largest, 1e-16))
 
 
-@st.composite
-def arrays(draw):
-    shape = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+def random_array(cell, rng):
+    """Random size, wires, drivers and layout; spreads, open and shorted cells."""
+    shape = tuple(rng.integers(1, 7, 2))
     series = 223.0 * rng.lognormal(0, 0.2, shape)
-    series[rng.random(shape) < draw(st.sampled_from([0.0, 0.1]))] = 1e9
+    series[rng.random(shape) < rng.choice([0.0, 0.1])] = 1e9
     density = rng.uniform(0.7, 3.77, shape)
-    density[rng.random(shape) < draw(st.sampled_from([0.0, 0.1]))] = 100.0
-    ends = st.sampled_from(["start", "end", "both"])
-    return {
-        "rows": shape[0],
-        "cols": shape[1],
-        "parameters": {"c_0": density, "R_s": series},
-        "selector_parameters": {"threshold_voltage": rng.normal(0.6, 0.03, shape)},
-        "layout": draw(st.sampled_from(list(Layout))),
-        "drive": Drive(bit_line=draw(ends), source_line=draw(ends)),
-        "parasitics": Parasitics(
-            r_row=draw(st.sampled_from([0.0, 0.35, 50.0])),
-            r_col=draw(st.sampled_from([0.0, 0.35, 50.0])),
-            r_driver=draw(st.sampled_from([0.0, 100.0])),
+    density[rng.random(shape) < rng.choice([0.0, 0.1])] = 100.0
+    ends = ["start", "end", "both"]
+    return Array(
+        cell,
+        rows=int(shape[0]),
+        cols=int(shape[1]),
+        parameters={"c_0": density, "R_s": series},
+        selector_parameters={"threshold_voltage": rng.normal(0.6, 0.03, shape)},
+        layout=Layout(str(rng.choice(["crossing", "parallel"]))),
+        drive=Drive(bit_line=str(rng.choice(ends)), source_line=str(rng.choice(ends))),
+        parasitics=Parasitics(
+            r_row=float(rng.choice([0.0, 0.35, 50.0])),
+            r_col=float(rng.choice([0.0, 0.35, 50.0])),
+            r_driver=float(rng.choice([0.0, 100.0])),
         ),
-    }
+    )
 
 
 @pytest.mark.slow
-@given(arrays(), st.sampled_from([0.2, -0.2, 1.0, -1.3]), st.sampled_from([1.2, 3.3]))
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([0.2, -0.2, 1.0, -1.3]), st.sampled_from([1.2, 3.3])
+)
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_random_reads(cell, ngspice, given_array, voltage, gate):
-    array = Array(cell, **given_array)
+def test_random_reads(cell, ngspice, seed, voltage, gate):
+    array = random_array(cell, np.random.default_rng(seed))
     drives = bias.every_cell(array, voltage, gate=gate)
     compare_read(ngspice, Testbench(array=array, drives=drives, probes=READ, options=TIGHT))
 
@@ -98,8 +105,8 @@ def test_read_of_8_by_8(cell, ngspice):
 
 
 @pytest.mark.slow
-def test_read_of_32_by_32(cell, ngspice):
-    compare_read(ngspice, read_testbench(cell, 32))
+def test_read_of_16_by_16(cell, ngspice):
+    compare_read(ngspice, read_testbench(cell, 16))
 
 
 def compare_pulse(ngspice, testbench):
@@ -155,19 +162,14 @@ def test_pulses_on_2_by_2(cell, ngspice, wave, gate, scheme):
 
 @pytest.mark.slow
 def test_forming_sweep(cell, ngspice):
-    array = Array(cell, rows=1, cols=1, parameters={"phi_0": 0.0, "c_0": 2.0})
-    testbench = Testbench(
-        array=array,
-        drives=bias.every_cell(array, Waveform.sweep((0.0, 3.6), 1.0), gate=1.2),
-        probes=("state:c", "state:phi", "i(bl0)"),
-        analysis=Transient(stop=3.6, step=0.01),
-        options=PULSED,
-    )
-    fast, slow = NativeSimulator().run(testbench), ngspice.run(testbench)
-    for state in ("state:c", "state:phi"):
-        assert_allclose(fast[state][-1], slow[state][-1], rtol=1e-3)
-    formed = [r.axis[np.argmax(r["i(bl0)"] > 1e-4)] for r in (fast, slow)]
-    assert abs(formed[0] - formed[1]) < 1e-3 * formed[1]
+    forming = Forming(Array(cell, rows=1, cols=1, parameters={"phi_0": 0.0}), gate=1.2)
+    fast, slow = (forming.run(simulator=s, progress=False) for s in ("native", ngspice))
+    for name in ("final_c", "final_phi"):
+        assert_allclose(fast[name].values, slow[name].values, rtol=1e-3)
+    # Both are read off a sweep that is sampled every 10 mV.
+    for name in ("forming_voltage", "reram_forming_voltage"):
+        assert_allclose(fast[name].values, slow[name].values, atol=6e-3)
+    assert_allclose(fast["forming_current"].values, slow["forming_current"].values, rtol=2e-2)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 - :class:`NativeSimulator` runs any :class:`netlists.testbench.Testbench` like ngspice does.
 - :class:`LinearCrossbar` is the linear crossbar with wires, and the matrix that it computes.
+- :func:`effective_matrix` linearises an array and gives the matrix that it computes.
+- :func:`run_train` takes trains of up to millions of pulses.
 - :func:`build_system` gives the nonlinear system of an array for repeated solves.
 """
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from cosim.simulators.native.linear import LinearCrossbar, LinearSolution
     from cosim.simulators.native.newton import ArraySystem
     from cosim.simulators.native.simulator import NativeSimulator
+    from cosim.simulators.native.tile import TileMatrix, effective_matrix
+    from cosim.simulators.native.train import TrainResult, run_train
 
 _HOME = {
     "ArraySystem": "newton",
@@ -23,7 +27,11 @@ _HOME = {
     "LinearSolution": "linear",
     "Lines": "direct",
     "NativeSimulator": "simulator",
+    "TileMatrix": "tile",
+    "TrainResult": "train",
     "build_system": "build",
+    "effective_matrix": "tile",
+    "run_train": "train",
 }
 
 __all__ = [
@@ -32,7 +40,11 @@ __all__ = [
     "LinearSolution",
     "Lines",
     "NativeSimulator",
+    "TileMatrix",
+    "TrainResult",
     "build_system",
+    "effective_matrix",
+    "run_train",
 ]
 
 

@@ -157,10 +157,14 @@ class Stimuli:
         return np.unique(np.concatenate(parts))
 
 
-def initial_states(testbench: Testbench) -> Floats:
-    """Held states at the start, shape (states, rows, cols), normalised."""
-    array = testbench.built_array
+def array_states(array: Array) -> Floats:
+    """Held states at an array's start, shape (states, rows, cols), normalised."""
     held = [s.name for s in array.cell.reram.states if s.held]
     return np.array([array.initial_state(name) for name in held]).reshape(
         (len(held), array.rows, array.cols)
     )
+
+
+def initial_states(testbench: Testbench) -> Floats:
+    """Held states at a testbench's start, shape (states, rows, cols), normalised."""
+    return array_states(testbench.built_array)

@@ -33,9 +33,6 @@ from compact_models.functions import NUMBA_SOURCE
 from compact_models.model import CompactModel
 from cosim.simulators.native.tape import Tape
 
-# Part of the cache key: raise it when the printed code changes.
-_FORMAT = 5
-
 _HEADER = '''"""Equations of one cell, printed by reram-cosim. Do not edit."""
 from math import cosh, exp, log, log1p, pi, sinh, sqrt, tanh
 
@@ -128,7 +125,7 @@ def _key(model: CompactModel) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> CellEquations:
-    content = repr((_FORMAT, sp.__version__, key, selector_key, dynamic))
+    content = repr((_printer_digest(), sp.__version__, key, selector_key, dynamic))
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     path = _folder() / f"cell_{digest}.py"
     if not path.is_file():
@@ -149,6 +146,13 @@ def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> 
         prepare=module.prepare,
         source=path,
     )
+
+
+@lru_cache(maxsize=1)
+def _printer_digest() -> str:
+    # What this file and the tape print decides the code: they are part of its name.
+    files = (Path(__file__), Path(__file__).with_name("tape.py"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
 def _load(path: Path) -> Any:

@@ -115,11 +115,14 @@ class Tape:
         if not expression.args:
             return expression
         lowered = expression.func(*(self._lower(a) for a in expression.args))
+        if isinstance(lowered, sp.Pow) and lowered.exp.is_Integer and lowered.exp < 0:
+            # Division is dear: one reciprocal for each different denominator.
+            return self._function("reciprocal", lowered.base) ** (-lowered.exp)
         if isinstance(lowered, sp.Pow) and not lowered.exp.is_Integer:
             if lowered.exp == sp.Rational(1, 2):
                 return self._function("sqrt", lowered.base)
             if lowered.exp == sp.Rational(-1, 2):
-                return 1 / self._function("sqrt", lowered.base)
+                return self._function("reciprocal", self._function("sqrt", lowered.base))
             if not (lowered.free_symbols & self._moving):
                 return lowered
             return self._function("exp", lowered.exp * self._function("log", lowered.base))
@@ -131,54 +134,71 @@ class Tape:
             return self._function(lowered.func.__name__, lowered.args[0])
         return lowered
 
+    def _hold(self, argument: Any) -> Any:
+        """A symbol that holds `argument`."""
+        if argument.is_Symbol:
+            return argument
+        held = self._fresh("a")
+        self._assign(held, argument)
+        return held
+
+    def _follow(self, result: Any, argument: Any, slope: Any) -> None:
+        """Record the derivatives of `result`, whose slope by `argument` is known."""
+        self._moving.add(result)
+        kept = {}
+        for variable, inner in self._slopes.get(argument, {}).items():
+            d = self._fresh("d")
+            self.lines.append(f"{d} = {self.text(slope * inner)}")
+            kept[variable] = d
+        if kept:
+            self._slopes[result] = kept
+
     def _function(self, name: str, argument: Any) -> Any:
         key = (name, argument)
         if key in self._functions:
             return self._functions[key]
         if not (argument.free_symbols & self._moving):
-            result = sp.sqrt(argument) if name == "sqrt" else getattr(sp, name)(argument)
-        elif name in ("exp", "log", "sqrt"):
-            held = argument
-            if not argument.is_Symbol:
-                held = self._fresh("a")
-                self._assign(held, argument)
+            if name == "reciprocal":
+                result = self._fresh("c")
+                self.prepared.append((str(result), f"1.0 / {self.text(argument)}"))
+            else:
+                result = sp.sqrt(argument) if name == "sqrt" else getattr(sp, name)(argument)
+        elif name in ("exp", "log", "sqrt", "reciprocal"):
+            held = self._hold(argument)
             result = self._fresh(name[0])
-            self.lines.append(f"{result} = {name}({held})")
-            factor = {"exp": result, "log": 1 / held, "sqrt": 0.5 / result}[name]
+            code = f"1.0 / {held}" if name == "reciprocal" else f"{name}({held})"
+            self.lines.append(f"{result} = {code}")
             self._moving.add(result)
-            slopes = self._slopes.get(held, {})
-            kept = {}
-            for variable, slope in slopes.items():
-                d = self._fresh("d")
-                self.lines.append(f"{d} = {self.text(factor * slope)}")
-                kept[variable] = d
-            if kept:
-                self._slopes[result] = kept
+            if name == "log":
+                slope = self._function("reciprocal", held)
+            elif name == "sqrt":
+                slope = self._fresh("i")
+                self._moving.add(slope)
+                self.lines.append(f"{slope} = 0.5 / {result}")
+            else:
+                slope = result if name == "exp" else -(result**2)
+            self._follow(result, held, slope)
         elif name in ("sinh", "cosh"):
-            grown = self._function("exp", argument)
-            shrunk = self._fresh("r")
-            self._assign(shrunk, 1 / grown)
-            sign = -1 if name == "sinh" else 1
-            result = self._fresh("h")
-            self._assign(result, (grown + sign * shrunk) / 2)
+            held = self._hold(argument)
+            grown = self._function("exp", held)
+            odd, even = self._fresh("h"), self._fresh("h")
+            self.lines += [
+                f"{odd} = 0.5 * ({grown} - 1.0 / {grown})",
+                f"{even} = {grown} - {odd}",
+            ]
+            self._follow(odd, held, even)
+            self._follow(even, held, odd)
+            self._functions["sinh", argument], self._functions["cosh", argument] = odd, even
+            result = self._functions[key]
         elif name in ("softplus", "logistic"):
             self._softplus(argument)
             result = self._functions[key]
         elif name == "tanh":
-            grown = self._function("exp", 2 * argument)
-            result = self._fresh("h")
             # 1 - 2 / (e^2x + 1) stays finite where e^2x overflows; its slope is 1 - tanh^2.
-            inner = self._fresh("a")
-            self._assign(inner, argument)
-            self.lines.append(f"{result} = 1.0 - 2.0 / ({grown} + 1.0)")
-            self._moving.add(result)
-            kept = {}
-            for variable, slope in self._slopes.get(inner, {}).items():
-                d = self._fresh("d")
-                self.lines.append(f"{d} = {self.text((1 - result**2) * slope)}")
-                kept[variable] = d
-            if kept:
-                self._slopes[result] = kept
+            held = self._hold(argument)
+            result = self._fresh("h")
+            self.lines.append(f"{result} = 1.0 - 2.0 / (exp(2.0 * {held}) + 1.0)")
+            self._follow(result, held, 1 - result**2)
         else:
             raise ModelError(
                 thing="the native solver knows no such function in a model",
@@ -224,21 +244,14 @@ class Tape:
 
     def _softplus(self, argument: Any) -> None:
         """Record softplus and its derivative, the logistic function, with one exponential."""
-        inner, small, soft, share = (self._fresh(stem) for stem in "aesl")
-        self._assign(inner, argument)
+        inner = self._hold(argument)
+        small, soft, share = (self._fresh(stem) for stem in "esl")
         self.lines += [
             f"{small} = exp(-abs({inner}))",
             f"{soft} = max({inner}, 0.0) + log1p({small})",
             f"{share} = (1.0 if {inner} >= 0.0 else {small}) / (1.0 + {small})",
         ]
-        self._moving |= {small, soft, share}
-        for result, factor in ((soft, share), (share, share * (1 - share))):
-            kept = {}
-            for variable, slope in self._slopes.get(inner, {}).items():
-                d = self._fresh("d")
-                self.lines.append(f"{d} = {self.text(factor * slope)}")
-                kept[variable] = d
-            if kept:
-                self._slopes[result] = kept
+        self._follow(soft, inner, share)
+        self._follow(share, inner, share * (1 - share))
         self._functions["softplus", argument] = soft
         self._functions["logistic", argument] = share
