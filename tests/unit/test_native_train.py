@@ -34,16 +34,16 @@ def one_period(voltage, **more):
 
 
 def test_jumps_agree_with_every_pulse():
-    testbench = one_period(1.2)
+    testbench = one_period(1.1)
     fast = run_train(testbench, 60, record=[60])
-    train = Waveform.train(1.2, 1e-6, testbench.analysis.stop, 60)
+    train = Waveform.train(1.1, 1e-6, testbench.analysis.stop, 60)
     every = testbench.replace(
         drives=bias.every_cell(testbench.array, train),
         analysis=Transient(stop=train.duration, step=1e-7),
     )
     slow = NativeSimulator(state_tolerance=1e-5).run(every)["state:c"]
     assert fast.integrated < 30
-    assert np.max(np.abs(slow[-1] - slow[0])) > 0.01
+    assert np.max(np.abs(slow[-1] - slow[0])) > 0.005
     assert_allclose(fast.states["c"][-1], slow[-1], rtol=3e-4)
     assert fast.pulses[0] == 0
     assert fast.pulses[-1] == 60
