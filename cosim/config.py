@@ -20,8 +20,6 @@ an experiment has the fields of its class in :mod:`cosim.experiments`, so there 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -134,6 +132,8 @@ class StudyFile(Table):
     cell, array : tables
     settings : dict of str to dict
         For each experiment the values given for it, in SI; what is not given keeps its default.
+    expect : dict of str to (low, high)
+        Figures of the result by key, and the range without which it is not to be trusted.
     """
 
     experiment: tuple[Name, ...] = Field(min_length=1, max_length=16)
@@ -143,6 +143,7 @@ class StudyFile(Table):
     cell: CellTable = Field(default_factory=CellTable)
     array: ArrayTable = Field(default_factory=ArrayTable)
     settings: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    expect: dict[Name, list[float | str]] = Field(default_factory=dict)
     _path: Path | None = PrivateAttr(default=None)
 
     @property
@@ -155,14 +156,6 @@ class StudyFile(Table):
         """Short name for folders: that of the file, or of the first experiment."""
         return self._path.stem if self._path else self.experiment[0]
 
-    def fingerprint(self, steps: int | None = None) -> str:
-        """Hash of all that decides the result of the first `steps` experiments (all by default)."""
-        wanted = self.experiment[:steps]
-        content = self.model_dump(mode="json", exclude={"title", "settings", "experiment"})
-        content |= {"experiment": wanted, "settings": [self.settings.get(n, {}) for n in wanted]}
-        text = json.dumps(content, sort_keys=True, default=repr)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
 
 def load_study(path: str | Path) -> StudyFile:
     """Read a study file.
@@ -171,6 +164,20 @@ def load_study(path: str | Path) -> StudyFile:
     ------
     ConfigError
         The file cannot be read, is not TOML, or holds something that is not allowed.
+    """
+    path = Path(path)
+    study = read_study(load_table(path), source=str(path))
+    study._path = path
+    return study
+
+
+def load_table(path: str | Path) -> dict[str, Any]:
+    """Content of a TOML file without hostile text; what it means is for others to check.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is not TOML, or holds control characters or simulator commands.
     """
     path = Path(path)
     try:
@@ -192,9 +199,8 @@ def load_study(path: str | Path) -> StudyFile:
             thing=f"study file {path} is not valid TOML: {error}",
             next_step="Text needs quotes, tables need [brackets]",
         ) from error
-    study = read_study(content, source=str(path))
-    study._path = path
-    return study
+    _refuse_hostile(content, str(path))
+    return content
 
 
 def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:

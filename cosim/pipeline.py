@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from cosim.catalogue import EXPERIMENTS, SELECTORS
 from cosim.config import StudyFile, load_study
 from cosim.errors import ConfigError, DataError, IncompleteResult, best_matches
 from cosim.published import Figure
-from cosim.quantities import read_quantity
+from cosim.quantities import read_quantity, show_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -144,11 +144,19 @@ def build_array(study: StudyFile) -> Array:
     return with_spread(array, study.seed) if table.spread else array
 
 
-def _step_key(study: StudyFile, step: int) -> str:
-    """Names the result of a step: study up to there, and this version of the code."""
+def result_key(study: StudyFile, array: Array, what: object) -> str:
+    """Names a result: devices and state of the array, seed, simulator, and the code itself.
+
+    Parameters
+    ----------
+    what : object
+        What else decides it, as its ``repr``.
+    """
     from cosim.study import code_fingerprint
 
-    text = f"{study.fingerprint(step + 1)} {code_fingerprint()}"
+    # The devices count by their values: a parameter file may change under its name.
+    parts = (study.seed, study.simulator, array.fingerprint, what, code_fingerprint())
+    text = repr(parts)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -234,7 +242,7 @@ def run_study(
             names += list(job.datasets)
             continue
         array = build_array(study) if array is None else array
-        key = _step_key(study, step)
+        key = result_key(study, array, (step, name, sorted(settings.items())))
         path = folder / f"{name}.nc"
         dataset = None if fresh else finished(path, key)
         if dataset is None:
@@ -252,7 +260,31 @@ def run_study(
         section = describe(dataset)
         sections.append(section)
         problems += section.problems
-    return _finish(folder, study.title or study.name, sections, problems, names, started)
+    title = study.title or study.name
+    return _finish(folder, title, sections, problems, names, started, study.expect)
+
+
+def _unexpected(figures: Sequence[Figure], expect: Mapping[str, list[float | str]]) -> list[str]:
+    """What a study expects of its figures and does not find."""
+    by_key = {f.key: f for f in figures}
+    found = []
+    for key, ends in expect.items():
+        if key not in by_key:
+            raise ConfigError(
+                thing="[expect] names a figure that the result does not have",
+                value=key,
+                next_step=best_matches(key, by_key),
+            )
+        figure = by_key[key]
+        if len(ends) != 2:
+            raise ConfigError(thing=f"[expect] {key} is not a range", value=ends, limit="low, high")
+        # Percentages are kept as such in figures; all else is SI.
+        unit = "dimensionless" if figure.unit in ("", "%") else figure.unit
+        low, high = (read_quantity(end, unit, name=f"[expect] {key}") for end in ends)
+        if not low <= figure.value <= high:
+            limits = " to ".join(show_quantity(x, figure.unit, 4) for x in (low, high))
+            found.append(f"{figure.name} is {figure.ours}, expected {limits}")
+    return found
 
 
 def _finish(
@@ -262,16 +294,21 @@ def _finish(
     problems: list[str],
     names: list[str],
     started: float,
+    expect: Mapping[str, list[float | str]] | None = None,
 ) -> Outcome:
     from cosim.commands.output import plain
     from cosim.report import write_page
 
     figures = tuple(f for s in sections for f in s.figures)
-    problems = problems + [
-        f"{f.name} is {f.ours}, required: {f.beside}"
-        for f in figures
-        if f.required and f.verdict == "miss"
-    ]
+    problems = (
+        problems
+        + _unexpected(figures, expect or {})
+        + [
+            f"{f.name} is {f.ours}, required: {f.beside}"
+            for f in figures
+            if f.required and f.verdict == "miss"
+        ]
+    )
     page = write_page(folder, title=title, sections=sections, problems=problems)
     rows = [plain(f) | {"verdict": f.verdict} for f in figures]
     summary = {"title": title, "figures": rows, "problems": problems}
@@ -300,6 +337,7 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
 
     result = Path(result)
     started = time.monotonic()
+    study: StudyFile | None = None
     if result.is_dir() and (result / STUDY_COPY).is_file():
         study = load_study(result / STUDY_COPY)
         if any(EXPERIMENTS[n].job for n in study.experiment):
@@ -320,6 +358,8 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
     folder = Path(output) if output else (result if result.is_dir() else result.parent)
     folder.mkdir(parents=True, exist_ok=True)
     sections = [describe(load(path)) for path in paths]
+    expect = study.expect if study else None
     problems = [p for s in sections for p in s.problems]
     names = [p.stem for p in paths]
-    return _finish(folder, result.stem, sections, problems, names, started)
+    title = (study.title if study else "") or result.stem
+    return _finish(folder, title, sections, problems, names, started, expect)

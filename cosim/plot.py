@@ -51,9 +51,7 @@ def styled(function: Callable[P, Any]) -> Callable[P, Any]:
         from matplotlib import rc_context
 
         with rc_context(STYLE):
-            figure = function(*args, **kwargs)
-            figure.canvas.draw()
-            return figure
+            return function(*args, **kwargs)
 
     return draw
 

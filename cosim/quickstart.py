@@ -8,7 +8,6 @@ through the behavioural tile, and the two are compared where both were read.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from cosim.config import StudyFile
     from cosim.pipeline import JobResult
+    from netlists import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,9 @@ class Quickstart:
 
         array = build_array(study)
         seed, simulator = study.seed, study.simulator
-        steps = _Steps(folder=folder, study=study, settings=self, fresh=fresh, progress=progress)
+        steps = _Steps(
+            folder=folder, study=study, array=array, settings=self, fresh=fresh, progress=progress
+        )
 
         def run(experiment: Any, offset: int) -> Callable[[], xr.Dataset]:
             return lambda: experiment.run(
@@ -138,6 +140,7 @@ class _Steps:
 
     folder: Path
     study: StudyFile
+    array: Array
     settings: Quickstart
     fresh: bool
     progress: bool
@@ -146,11 +149,9 @@ class _Steps:
     def get(self, name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
         """The dataset called `name`: from the folder if it belongs to this study, else made."""
         from cosim.dataset import save
-        from cosim.pipeline import finished
-        from cosim.study import code_fingerprint
+        from cosim.pipeline import finished, result_key
 
-        text = f"{name} {self.settings} {self.study.fingerprint()} {code_fingerprint()}"
-        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        key = result_key(self.study, self.array, (name, self.settings))
         path = self.folder / f"{name}.nc"
         dataset = None if self.fresh else finished(path, key)
         if self.progress:

@@ -163,11 +163,3 @@ def test_files_that_are_no_studies(tmp_path: Path) -> None:
     for path in (broken, huge, binary, tmp_path / "missing.toml", tmp_path):
         with pytest.raises(ConfigError):
             load_study(path)
-
-
-def test_fingerprint_follows_what_decides_the_result_and_nothing_else() -> None:
-    one = read_study(_study(title="a"))
-    assert one.fingerprint() == read_study(_study(title="b")).fingerprint()
-    assert one.fingerprint() != read_study(_study(seed=5)).fingerprint()
-    assert one.fingerprint() != read_study(_study(probe={"gate": 1.3})).fingerprint()
-    assert one.fingerprint() != read_study(_study(array={"rows": 2})).fingerprint()

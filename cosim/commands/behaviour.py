@@ -1,0 +1,137 @@
+"""Verbs of the behavioural rung: ``calibrate``, ``train``, ``validate``, ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
+from cosim.errors import ConfigError
+from cosim.quantities import show_quantity
+
+
+@click.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File for the device; default: device.json beside the result.")  # fmt: skip
+@json_option
+def calibrate(result: Path, output: Path | None, as_json: bool) -> int:
+    """Fit a behavioural device to pulse data: a .nc file, a result folder, or a measured CSV."""
+    from cosim.behavioural.pulse_data import PulseData
+    from cosim.calibrate import calibrate as fit
+    from cosim.dataset import load
+
+    source = result / "pulse_update.nc" if result.is_dir() else result
+    data = PulseData.from_csv(source) if source.suffix.lower() == ".csv" else load(source)
+    found = fit(data)
+    output = output or source.with_name("device.json")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    found.device.save(output)
+    report = found.report
+    if as_json:
+        print_json({"ok": True, "device": output, "report": report.to_dict()})
+        return RIGHT
+    units = {"conductance_min": "S", "conductance_max": "S", "symmetry_point": "S"}
+    rows = [(n.replace("_", " "), show_quantity(v, units.get(n, "")))
+            for n, v in report.figures.items()]  # fmt: skip
+    rows += [
+        ("largest error of a predicted train", f"{report.trajectory_error:.2%} of the window"),
+        ("root mean square error of a step", f"{report.step_residual:.2%} of the window"),
+    ]
+    click.echo(f"{report.devices} devices, {report.pulses} pulses")
+    click.echo(table(("figure", "mean of the devices"), rows))
+    for warning in report.warnings:
+        click.echo(f"note: {warning}")
+    click.echo(f"device: {output}")
+    return RIGHT
+
+
+@click.command()
+@click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for results, checkpoints; default results/NAME-OF-STUDY.")  # fmt: skip
+@json_option
+def train(study: Path, output: Path | None, as_json: bool) -> int:
+    """Train networks on device arrays; a study that was stopped goes on from its checkpoints."""
+    from cosim.config import load_table
+    from cosim.network.study import train_study
+
+    content = load_table(study)
+    settings = content.get("train", {})
+    wrong = set(content) - {"experiment", "title", "train"}
+    if content.get("experiment", "train") != "train" or wrong or not isinstance(settings, dict):
+        raise ConfigError(
+            thing=f"{study} is not a training study",
+            value=sorted(wrong) or content.get("experiment"),
+            limit="experiment = 'train', a title, and one table [train]",
+            next_step="Run other studies with cosim run",
+        )
+    folder = output or Path("results") / study.stem
+    found = train_study(settings, folder, progress=not as_json)
+    if as_json:
+        print_json({"ok": True, "output": folder, **found})
+        return RIGHT
+    measure = str(found["measure"])
+    rows = [
+        (r["algorithm"], r["seed"], r["epochs"], _number(r[measure]), _number(r[f"best_{measure}"]),
+         _number(r["loss"]), r["seconds"])
+        for r in found["rows"]
+    ]  # fmt: skip
+    head = ("algorithm", "seed", "epochs", measure, f"best {measure}", "loss", "seconds")
+    click.echo(table(head, rows))
+    click.echo(f"results: {folder}")
+    return RIGHT
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@click.command()
+@click.option("--rung", type=click.Choice(["device", "circuit", "array", "behaviour"]),
+              help="Only the figures of one rung.")  # fmt: skip
+@click.option("--quick", is_flag=True, help="The short form that CI runs.")
+@json_option
+def validate(rung: str | None, quick: bool, as_json: bool) -> int:
+    """Compute our figures beside the published ones; 1 where one that passed passes no more."""
+    from cosim.validate import run_validation
+
+    return UNTRUSTED if run_validation(rung=rung, quick=quick, json=as_json) else RIGHT
+
+
+@click.group()
+def export() -> None:
+    """Write a calibrated device in the format of another program."""
+
+
+@export.command("aihwkit")
+@click.argument("device", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder to write into; default: beside DEVICE.")  # fmt: skip
+@click.option("--form", type=click.Choice(["piecewise", "soft_bounds"]), default="piecewise",
+              show_default=True, help="Update law of the preset.")  # fmt: skip
+@click.option("--name", default="CmoHfox", show_default=True, help="Name of the preset.")
+@json_option
+def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bool) -> int:
+    """Write a device.json as a preset of IBM's Analog Hardware Acceleration Kit."""
+    from cosim.behavioural.device import BehaviouralDevice
+    from cosim.config import checked_name
+    from cosim.export.aihwkit import export as write
+
+    found = write(
+        BehaviouralDevice.load(device), output or device.parent, form=form, name=checked_name(name)
+    )
+    if as_json:
+        print_json({"ok": True, **found})
+        return RIGHT
+    click.echo(f"{form}: mean steps within {found['step_error']:.2%} of the window's largest")
+    for note in found["notes"]:
+        click.echo(f"note: {note}")
+    for file in found["files"]:
+        click.echo(file)
+    return RIGHT
+
+
+COMMANDS = (calibrate, train, validate, export)
