@@ -115,8 +115,8 @@ class Forming:
         xarray.Dataset
             ``forming_voltage``, ``reram_forming_voltage`` [V], ``forming_current`` [A],
             ``formed`` (1 or 0), ``final_<state>``, ``status`` (row, col); ``current``,
-            ``cell_voltage`` (voltage, row, col). A cell that did not form has NaN for voltages
-            and current.
+            ``cell_voltage`` (voltage, row, col). A cell that did not form, or was formed
+            before, has NaN for forming voltages and current.
 
         Raises
         ------
@@ -242,7 +242,8 @@ class Forming:
             if np.isnan(resistance)
             else at * resistance
         )
-        nothing = np.where(formed, 1.0, np.nan)
+        pristine = array.initial_state("phi") < 0.5
+        nothing = np.where(formed & pristine, 1.0, np.nan)
         return {
             "forming_voltage": voltage * nothing,
             "forming_current": at * nothing,

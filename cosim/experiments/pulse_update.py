@@ -167,10 +167,14 @@ class PulseUpdate:
         groups = cell_groups(array, simulator)
 
         def measure(group: Group) -> tuple[Outputs, list[Result]]:
-            return self._measure(group, spreads, simulator, seed)
+            return self._measure(group, spreads, simulator, seed, progress and len(groups) == 1)
 
         measured = measure_groups(
-            groups, measure, simulator=simulator, progress=progress, label="pulses"
+            groups,
+            measure,
+            simulator=simulator,
+            progress=progress and len(groups) > 1,
+            label="pulses",
         )
         outputs, status = assemble(array.shape, groups, measured)
         polarity = self.polarity
@@ -220,9 +224,16 @@ class PulseUpdate:
         )
 
     def _measure(
-        self, group: Group, spreads: dict[str, Spread], simulator: Simulator, seed: int
+        self,
+        group: Group,
+        spreads: dict[str, Spread],
+        simulator: Simulator,
+        seed: int,
+        progress: bool,
     ) -> tuple[Outputs, list[Result]]:
         """All pulses of a group, segment by segment, the state carried on."""
+        from tqdm import tqdm
+
         polarity = self.polarity
         names = tuple(spreads)
         z = draw_cycles(group, names, polarity.size, seed)
@@ -231,7 +242,8 @@ class PulseUpdate:
         conductance: list[FloatArray] = []
         results: list[Result] = []
         array = group.array
-        for first in range(0, polarity.size, length):
+        segments = range(0, polarity.size, length)
+        for first in tqdm(segments, desc="pulses", disable=not progress, leave=False):
             part = slice(first, first + length)
             segment = array
             attachments: tuple[Attachment, ...] = ()

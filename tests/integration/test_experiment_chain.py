@@ -71,6 +71,16 @@ def test_forming_by_pulses_needs_more_voltage_for_shorter_ones(
     assert 2.8 < found[0] < found[1] <= 3.6
 
 
+def test_formed_cells_have_no_forming_voltage(
+    formed: xr.Dataset, ngspice: NgspiceSimulator
+) -> None:
+    again = Forming(array(1, 2).with_states(formed), rate=100.0, stop=1.0).run(
+        simulator=ngspice, progress=False
+    )
+    assert (again["formed"] == 1).all()
+    assert again["forming_voltage"].isnull().all()
+
+
 def test_same_seed_same_devices(formed: xr.Dataset, ngspice: NgspiceSimulator) -> None:
     # A cell is what the seed and its place make it, whatever else is simulated.
     other = Forming(array(2, 2), device_spread=True)
@@ -159,6 +169,18 @@ def test_segments_do_not_change_the_result(
     np.testing.assert_allclose(parts["conductance"], whole["conductance"], rtol=1e-3)
     assert whole.attrs["netlists"] == 1
     assert parts.attrs["netlists"] == 3
+
+
+def test_array_solver_gives_the_same_pulses(ngspice: NgspiceSimulator) -> None:
+    """One run for all cells and a run a pulse, against a run a cell with sources for the spread."""
+    cells = with_spread(array(2, 1, parameters={"c_0": [[HRS], [LRS]]}), 2)
+    experiment = PulseUpdate(cells, sequence=(1, 1, -1, 1, -1, -1))
+    ours = experiment.run(simulator="native", seed=2, progress=False)
+    theirs = experiment.run(simulator=ngspice, seed=2, progress=False)
+    np.testing.assert_allclose(ours["conductance"], theirs["conductance"], rtol=2e-3)
+    moved = (theirs["conductance"] - theirs["initial_conductance"]).to_numpy()
+    found = (ours["conductance"] - ours["initial_conductance"]).to_numpy()
+    np.testing.assert_allclose(found, moved, atol=0.01 * np.abs(moved).max())
 
 
 @pytest.mark.slow
