@@ -1,0 +1,1 @@
+"""Devices and arrays in the formats of other programs."""
