@@ -23,7 +23,9 @@ def test_one_event_fires_at_weight_four_only(weight):
 
 def test_time_of_a_spike_is_the_crossing_of_the_ramp():
     spikes = layer([[4.0]]).respond([1e-6], [0])
-    assert spikes.times[0] == pytest.approx(1e-6 + 3.5 / 4 * TIMING.pulse + TIMING.delay, rel=1e-12)
+    assert spikes.times[0] == pytest.approx(
+        1e-6 + TIMING.latency + 3.5 / 4 * TIMING.pulse + TIMING.delay, rel=1e-12
+    )
 
 
 def test_refractory_time_integrates_and_then_fires():

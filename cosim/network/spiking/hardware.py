@@ -16,9 +16,11 @@ from cosim.network.spiking.layer import Coding, Encoder, NeuronTiming, SpikingLa
 
 CELLS = 4  # a polarity: weights -4..+4 [Valentian2019]
 EDGE = 0.5e-9  # s, rise and fall of a word line (assumed)
-# Between a crossing and half of the output spike; read off the circuit, see the conformance
-# of circuit and layer in the tests.
-SPIKE_DELAY = 1.4e-9
+# Read off the circuit once, for the times of its latches: from a crossing to half of the
+# output spike; what the reset lasts beyond its timer; what the refractory time falls short.
+SPIKE_DELAY = 0.335e-9
+RESET_EXCESS = 0.05e-9
+REFRACTORY_DEFICIT = 0.4e-9
 
 EFFECTS = (
     "cell spread",
@@ -107,9 +109,10 @@ def timing_of(parameters: Mapping[str, float]) -> NeuronTiming:
         threshold=p["threshold"] / step,
         rail=(p["supply"] / 2) / step,
         pulse=effective_pulse(p),
-        refractory=p["refractory"],
-        reset=p["reset_time"],
+        refractory=p["refractory"] - REFRACTORY_DEFICIT,
+        reset=p["reset_time"] + RESET_EXCESS,
         delay=SPIKE_DELAY,
+        latency=pulse_latency(p),
     )
 
 
@@ -145,8 +148,17 @@ def effective_pulse(parameters: Mapping[str, float]) -> float:
     on = p["selector_resistance"] * (swing - threshold) / (gate - threshold)
     cell = 1.0 / p["g_lrs"]
     share = (cell + p["selector_resistance"]) / (cell + on)
-    edge = EDGE * float(np.mean(share)) * (swing - threshold) / swing
-    return p["pulse"] - EDGE + 2.0 * edge
+    return p["pulse"] - EDGE + 2.0 * EDGE * float(np.mean(share)) * (swing - threshold) / swing
+
+
+def pulse_latency(parameters: Mapping[str, float]) -> float:
+    """From the foot of a word-line pulse to the rectangular pulse that stands for it [s].
+
+    The pulse is as much shorter than foot to foot at both ends, and the mirror delays it by
+    its time constant.
+    """
+    p = parameters
+    return (p["pulse"] + EDGE - effective_pulse(p)) / 2.0 + p["copy_lag"]
 
 
 def weight_step(parameters: Mapping[str, float]) -> float:

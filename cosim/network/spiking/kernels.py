@@ -85,7 +85,7 @@ def train(image, code, rate, slot, jitter, seed, number, times, pixels):  # type
 @njit(cache=True)
 def _segment(v, free, ready, j, start, stop, slope, up, down, rail, timing, log, count):  # type: ignore[no-untyped-def]
     """Move membrane j at `slope` from `start` to `stop`; fires as often as it crosses."""
-    refractory, reset, delay = timing
+    refractory, reset, delay, _ = timing
     t = start
     while True:
         t = max(t, free[j])
@@ -129,7 +129,7 @@ def present(times, pixels, events, weights, up, down, drift, rail, pulse, timing
     Writes output spikes (time, neuron, sign) to `log` and the signed counts to
     `score`; returns the events used, the spikes logged, and whether it was decided.
     """
-    neurons = weights.shape[0]
+    neurons, latency = weights.shape[0], timing[3]
     v, free, ready = np.zeros(neurons), np.zeros(neurons), np.zeros(neurons)
     score[:] = 0.0
     count = 0
@@ -140,8 +140,8 @@ def present(times, pixels, events, weights, up, down, drift, rail, pulse, timing
                     v, free, ready, j, 0.0, times[0], drift[j], up, down, rail, timing, log, count
                 )
     for e in range(events):
-        t, pixel = times[e], pixels[e]
-        following = times[e + 1] if e + 1 < events else t + pulse + timing[0] + timing[1]
+        t, pixel = times[e] + latency, pixels[e]
+        following = times[e + 1] + latency if e + 1 < events else t + pulse + timing[0] + timing[1]
         before = count
         for j in range(neurons):
             slope = weights[j, pixel] / pulse + drift[j]

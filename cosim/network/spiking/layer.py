@@ -106,6 +106,8 @@ class NeuronTiming:
         that the rest of the event that fired is swallowed.
     delay : float
         From crossing to spike [s].
+    latency : float
+        From an event to the pulse on the membrane [s].
     """
 
     threshold: float = 3.5
@@ -113,10 +115,11 @@ class NeuronTiming:
     pulse: float = 20e-9
     refractory: float = 200e-9
     reset: float = 25e-9
-    delay: float = 1e-9
+    delay: float = 0.3e-9
+    latency: float = 1.1e-9
 
     def __post_init__(self) -> None:
-        if not (self.pulse > 0 and self.refractory >= 0 and self.delay >= 0):
+        if not (self.pulse > 0 and min(self.refractory, self.delay, self.latency) >= 0):
             raise ConfigError(thing="times of a neuron must not be negative", value=self)
         if not self.reset >= self.pulse:
             raise ConfigError(
@@ -217,7 +220,7 @@ class SpikingLayer:
             )
         if not (np.all(np.isfinite(weights)) and np.all(upper > 0) and np.all(lower < 0)):
             raise ConfigError(thing="a spiking layer needs finite weights and signed thresholds")
-        times = (t.refractory, t.reset, t.delay)
+        times = (t.refractory, t.reset, t.delay, t.latency)
         return weights, upper, lower, drift, t.rail, t.pulse, times, float(lead)
 
     def respond(self, times: ArrayLike, pixels: ArrayLike, *, lead: float = np.inf) -> OutputSpikes:
