@@ -17,110 +17,60 @@ Floats = NDArray[np.float64]
 
 _A1, _A2, _A3 = float64[::1], float64[:, ::1], float64[:, :, ::1]
 _I1 = int64[::1]
-EQUATIONS = types.FunctionType(types.void(_A1, _A1, _A1, _A1, _A2))
+STEP = types.FunctionType(types.void(_A1, _A1, _A1, _A1))
 PREPARE = types.FunctionType(types.void(_A1, _A1))
 
 # Steps are measured in V (nodes), 1000 K (temperature) and 1 (states).
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
-@njit(int64(_A2, int64, int64), **_OPTIONS)
-def _eliminate(m: Floats, n: int, columns: int) -> int:
-    """Solve the leading (n, n) of `m` for its further columns, in place; 0 if singular."""
-    for k in range(n):
-        pivot = k
-        for i in range(k + 1, n):
-            if abs(m[i, k]) > abs(m[pivot, k]):
-                pivot = i
-        if not abs(m[pivot, k]) > 0.0:
-            return 0
-        if pivot != k:
-            for j in range(k, columns):
-                m[k, j], m[pivot, j] = m[pivot, j], m[k, j]
-        inverse = 1.0 / m[k, k]
-        for i in range(k + 1, n):
-            factor = m[i, k] * inverse
-            if factor != 0.0:
-                for j in range(k + 1, columns):
-                    m[i, j] -= factor * m[k, j]
-    for k in range(n - 1, -1, -1):
-        inverse = 1.0 / m[k, k]
-        for j in range(n, columns):
-            s = m[k, j]
-            for i in range(k + 1, n):
-                s -= m[k, i] * m[i, j]
-            m[k, j] = s * inverse
-    return 1
-
-
-@njit(int64(EQUATIONS, _A1, _A1, _A1, _A1, _A1, _A2, _A2, _A1, int64, int64, float64), **_OPTIONS)
+@njit(int64(STEP, _A1, _A1, _A1, _A1, _A1, int64, float64), **_OPTIONS)
 def _newton(
-    equations: Any,
+    advance: Any,
     y: Floats,
     external: Floats,
     q: Floats,
     weights: Floats,
-    F: Floats,
-    J: Floats,
-    m: Floats,
-    result: Floats,
-    n: int,
+    r: Floats,
     limit: int,
     small: float,
 ) -> int:
-    """Solve one cell from `y`; fills result = I, dI/du, dI/dw, last step, then dy/du, dy/dw.
+    """Solve one cell from `y`; fills `r` as the printed step does, r[3] with the last step's size.
 
     Ends with the first step below `small`, by which the current is corrected to first order.
     Returns the number of evaluations, or -1.
     """
+    n = weights.size
     for count in range(1, limit + 1):
-        equations(y, external, q, F, J)
-        for i in range(n):
-            for j in range(n):
-                m[i, j] = J[i, j]
-            m[i, n] = -F[i]
-            m[i, n + 1] = -J[i, n]
-            m[i, n + 2] = -J[i, n + 1]
-        if _eliminate(m, n, n + 3) == 0:
-            return -1
+        advance(y, external, q, r)
         largest = 0.0
         for i in range(n):
-            size = abs(m[i, n]) / weights[i]
+            size = abs(r[3 + i]) / weights[i]
             if not size < 1e300:
                 return -1
             largest = max(largest, size)
         shrink = 1.0 if largest <= 0.5 else 0.5 / largest
         for i in range(n):
-            y[i] += shrink * m[i, n]
+            y[i] += shrink * r[3 + i]
         if largest < small:
-            current = F[n]
-            du, dw = J[n, n], J[n, n + 1]
-            for i in range(n):
-                current += J[n, i] * m[i, n]
-                du += J[n, i] * m[i, n + 1]
-                dw += J[n, i] * m[i, n + 2]
-                result[4 + 2 * i] = m[i, n + 1]
-                result[5 + 2 * i] = m[i, n + 2]
-            result[0], result[1], result[2], result[3] = current, du, dw, largest
+            if n > 0:
+                r[3] = largest
             return count
     return -1
 
 
-@njit(int64(EQUATIONS, _A1, _A1, _A1, _A1, _A1, _A2, _A2, _A1, int64, int64), **_OPTIONS)
+@njit(int64(STEP, _A1, _A1, _A1, _A1, _A1, int64), **_OPTIONS)
 def _from_rest(
-    equations: Any,
+    advance: Any,
     y: Floats,
     external: Floats,
     q: Floats,
     weights: Floats,
-    F: Floats,
-    J: Floats,
-    m: Floats,
-    result: Floats,
-    n: int,
+    r: Floats,
     nodes: int,
 ) -> int:
     """Solve a hard cell by raising its voltage from zero, where the solution is known."""
+    n = weights.size
     u, w = external[0], external[1]
     held = external.size - 5
     dynamic = n - nodes >= held and held > 0
@@ -134,7 +84,7 @@ def _from_rest(
     while reached < 1.0:
         trial = min(1.0, reached + step)
         external[0] = w + trial * (u - w)
-        count = _newton(equations, y, external, q, weights, F, J, m, result, n, 40, 1e-8)
+        count = _newton(advance, y, external, q, weights, r, 40, 1e-8)
         if count > 0:
             reached = trial
             good[:] = y
@@ -152,14 +102,14 @@ def _from_rest(
 
 @njit(
     types.Tuple((int64, int64, float64))(
-        EQUATIONS, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A1, _A1, float64,
+        STEP, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A1, _A1, float64,
         float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A1,
         int64, int64, int64, int64, int64,
     ),
     **_OPTIONS,
 )  # fmt: skip
 def solve_cells(
-    equations: Any,
+    advance: Any,
     prepare: Any,
     parameters: Floats,
     prepared: int,
@@ -203,9 +153,7 @@ def solve_cells(
     p = parameters.copy()
     q = np.zeros(prepared)
     external = np.zeros(5 + states)
-    F, J = np.zeros(n + 1 + states), np.zeros((n + 1, n + 2))
-    m = np.zeros((n, n + 3))
-    result = np.zeros(4 + 2 * n)
+    r = np.zeros(3 + 3 * n + states)
     guess = np.zeros(n)
     external[4] = step
     prepare(p, q)
@@ -235,13 +183,9 @@ def solve_cells(
                 for k in range(n):
                     slope = slopes[si, sj, 2 * k] * du + slopes[si, sj, 2 * k + 1] * dw
                     guess[k] = y[si, sj, k] + slope
-                count = _newton(
-                    equations, guess, external, q, weights, F, J, m, result, n, 25, small
-                )
+                count = _newton(advance, guess, external, q, weights, r, 25, small)
             if count < 0:
-                count = _from_rest(
-                    equations, guess, external, q, weights, F, J, m, result, n, nodes
-                )
+                count = _from_rest(advance, guess, external, q, weights, r, nodes)
             if count < 0:
                 if bad < 0:
                     bad = i * cols + j
@@ -249,13 +193,14 @@ def solve_cells(
             total += count
             for k in range(n):
                 y[i, j, k] = guess[k]
-                slopes[i, j, 2 * k] = result[4 + 2 * k]
-                slopes[i, j, 2 * k + 1] = result[5 + 2 * k]
-            largest = max(largest, result[3])
+                slopes[i, j, 2 * k] = r[3 + n + 2 * k]
+                slopes[i, j, 2 * k + 1] = r[4 + n + 2 * k]
+            if n > 0:
+                largest = max(largest, r[3])
             at[i, j, 0], at[i, j, 1] = top, bottom
-            current[i, j] = result[0]
-            g1[i, j] = result[1]
-            g2[i, j] = -result[2]
+            current[i, j] = r[0]
+            g1[i, j] = r[1]
+            g2[i, j] = -r[2]
             for k in range(rates.shape[0]):
-                rates[k, i, j] = F[n + 1 + k]
+                rates[k, i, j] = r[3 + 3 * n + k]
     return total, bad, largest

@@ -29,19 +29,8 @@ import numpy as np
 import sympy as sp
 
 from compact_models.errors import ModelError
-from compact_models.functions import NUMBA_SOURCE
 from compact_models.model import CompactModel
-from cosim.simulators.native.tape import Tape
-
-_HEADER = '''"""Equations of one cell, printed by reram-cosim. Do not edit."""
-from math import cosh, exp, log, log1p, pi, sinh, sqrt, tanh
-
-import numba
-from numba import float64, void
-
-_A1 = float64[::1]
-_A2 = float64[:, ::1]
-'''
+from cosim.simulators.native.printer import CellPrinter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,6 +52,10 @@ class CellEquations:
         (dynamic) or value (static); F[:n] the equations, F[n] the current from bit line into the
         cell [A], F[n+1:] the rates of held states (dynamic) [1/s]; J (n + 1, n + 2) derivatives
         of F[:n+1] by y, u, w.
+    step : callable
+        ``(y, external, q, r)``: one Newton step of the same equations, eliminated in straight-line
+        code: r[0] the current corrected to first order by the step, r[1:3] its total derivatives
+        by u and w, r[3:3+n] the step, then dy/du, dy/dw by unknown, then the rates.
     prepare : callable
         ``(p, q)``.
     """
@@ -74,6 +67,7 @@ class CellEquations:
     settled: tuple[str, ...]
     prepared: int
     equations: Callable[..., None]
+    step: Callable[..., None]
     prepare: Callable[..., None]
     source: Path
 
@@ -129,7 +123,7 @@ def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> 
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     path = _folder() / f"cell_{digest}.py"
     if not path.is_file():
-        text = _Cell(pair.reram, pair.selector, dynamic).source()
+        text = CellPrinter(pair.reram, pair.selector, dynamic).source()
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -143,6 +137,7 @@ def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> 
         settled=module.SETTLED,
         prepared=module.PREPARED,
         equations=module.equations,
+        step=module.step,
         prepare=module.prepare,
         source=path,
     )
@@ -151,7 +146,7 @@ def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> 
 @lru_cache(maxsize=1)
 def _printer_digest() -> str:
     # What this file and the tape print decides the code: they are part of its name.
-    files = (Path(__file__), Path(__file__).with_name("tape.py"))
+    files = [Path(__file__).with_name(n) for n in ("printer.py", "tape.py")]
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
@@ -189,153 +184,6 @@ def _folder() -> Path:
 @lru_cache(maxsize=1)
 def _private_folder() -> str:
     return tempfile.mkdtemp(prefix="reram-cosim-")
-
-
-class _Cell:
-    """Builds the source of one cell."""
-
-    def __init__(self, reram: CompactModel, selector: CompactModel | None, dynamic: bool) -> None:
-        self._dynamic = dynamic
-        u, w, gate, bulk = (_symbol(n) for n in ("u", "w", "gate", "bulk"))
-        mid = w if selector is None else _symbol("y_mid")
-        top, bottom = reram.terminals
-        wires = {"reram": {top: u, bottom: mid}}
-        wires["reram"] |= {n: _symbol(f"y_reram_{n}") for n in reram.internal_nodes}
-        devices = [("reram", reram)]
-        if selector is not None:
-            wires["selector"] = {"drain": mid, "gate": gate, "source": w, "bulk": bulk}
-            wires["selector"] |= {n: _symbol(f"y_selector_{n}") for n in selector.internal_nodes}
-            devices.append(("selector", selector))
-            if any(s.held for s in selector.states):
-                raise ModelError(
-                    thing=f"selector {selector.name} has held states",
-                    limit="the native solver takes memory in the memory device only",
-                )
-        self.held = tuple(s.name for s in reram.states if s.held)
-        self.settled = tuple(s.name for s in reram.states if not s.held)
-        inner = list(wires["reram"].values())[2:]
-        if selector is not None:
-            inner += [mid, *list(wires["selector"].values())[4:]]
-        self.nodes = len(inner)
-        settled = [_symbol(f"x_{d}_{s.name}") for d, m in devices for s in m.states if not s.held]
-        held = [_symbol(f"x_reram_{n}") for n in self.held]
-        self.unknowns = [*inner, *settled, *(held if dynamic else [])]
-        self._external = [u, w, gate, bulk, _symbol("step")]
-        starts = [_symbol(f"start_{n}") for n in self.held] if dynamic else held
-        self._external += starts
-        fixed = [s for s in self._external if s not in (u, w)]
-        self.tape = Tape([*self.unknowns, u, w], fixed)
-        self.parameters = tuple((d, n) for d, m in devices for n in m.parameters)
-        self._outputs: list[tuple[Any, dict[Any, Any]]] = []
-        currents: dict[Any, Any] = {}
-        settle: list[Any] = []
-        rates: list[Any] = []
-        for device, model in devices:
-            rename = {sp.Symbol(f"v_{n}", real=True): s for n, s in wires[device].items()}
-            rename |= {
-                sp.Symbol(f"x_{s.name}", real=True): _symbol(f"x_{device}_{s.name}")
-                for s in model.states
-            }
-            rename |= {
-                sp.Symbol(n, real=True): _symbol(f"p_{device}_{n}") for n in model.parameters
-            }
-            rename |= {
-                sp.Symbol(d.name, real=True): _symbol(f"p_{device}_{d.name}")
-                for d in model.definitions
-            }
-            branches = [b for b in model.branches if b.current is not None]
-            wanted = [b.current for b in branches]
-            for s in model.states:
-                if not s.held:
-                    scale = sp.Symbol(s.time_constant, real=True) if s.time_constant else 1
-                    settle.append((scale * s.rate).subs(rename, simultaneous=True))
-                    wanted += [s.rate, sp.sympify(scale)]
-                elif dynamic:
-                    rates.append(s.rate.subs(rename, simultaneous=True))
-                    wanted.append(s.rate)
-            for d in model.definition_order(wanted):
-                self.tape.define(
-                    rename[sp.Symbol(d.name, real=True)],
-                    d.expression.subs(rename, simultaneous=True),
-                )
-            for b in branches:
-                value = b.current.subs(rename, simultaneous=True)
-                for node, sign in ((b.positive, 1), (b.negative, -1)):
-                    place = wires[device][node]
-                    currents[place] = currents.get(place, sp.Integer(0)) + sign * value
-        equations = [currents.get(n, sp.Integer(0)) for n in inner] + settle
-        rate_symbols = []
-        if dynamic:
-            for name, rate in zip(self.held, rates, strict=True):
-                symbol = _symbol(f"rate_{name}")
-                self.tape.define(symbol, rate)
-                rate_symbols.append(symbol)
-                equations.append(
-                    _symbol(f"x_reram_{name}") - _symbol(f"start_{name}") - _symbol("step") * symbol
-                )
-        equations.append(currents[u])
-        self._outputs = [self.tape.value(e) for e in equations]
-        self._rates = rate_symbols
-
-    def source(self) -> str:
-        """The module's text."""
-        columns = [*self.unknowns, *self._external[:2]]
-        body = [f"    {s} = y[{k}]" for k, s in enumerate(self.unknowns)]
-        body += [f"    {s} = external[{k}]" for k, s in enumerate(self._external)]
-        prepared = self.tape.prepared
-        code = "\n".join(self.tape.lines)
-        names = set(_words(code))
-        body += [f"    {n} = q[{k}]" for k, (n, _) in enumerate(prepared) if n in names]
-        # Parameters used directly travel behind the prepared ones.
-        direct = [
-            (k, f"p_{d}_{n}") for k, (d, n) in enumerate(self.parameters) if f"p_{d}_{n}" in names
-        ]
-        for k, name in direct:
-            prepared.append((f"q_{name}", f"p[{k}]"))
-            body.append(f"    {name} = q[{len(prepared) - 1}]")
-        body += [f"    {line}" for line in self.tape.lines]
-        for row, (value, slopes) in enumerate(self._outputs):
-            body.append(f"    F[{row}] = {value}")
-            for column, variable in enumerate(columns):
-                body.append(f"    J[{row}, {column}] = {slopes.get(variable, 0.0)}")
-        for k, rate in enumerate(self._rates):
-            body.append(f"    F[{len(self._outputs) + k}] = {rate}")
-        used = set(_words(" ".join(t for _, t in prepared)))
-        prepare = [
-            f"    p_{d}_{n} = p[{k}]"
-            for k, (d, n) in enumerate(self.parameters)
-            if f"p_{d}_{n}" in used
-        ]
-        for k, (name, text) in enumerate(prepared):
-            prepare += [f"    {name} = {text}", f"    q[{k}] = {name}"]
-        options = 'cache=True, nogil=True, error_model="numpy", fastmath={"contract"}'
-        return (
-            _HEADER
-            + NUMBA_SOURCE
-            + "\n\n"
-            + f"UNKNOWNS = {tuple(str(s) for s in self.unknowns)!r}\n"
-            + f"NODES = {self.nodes}\n"
-            + f"PARAMETERS = {self.parameters!r}\n"
-            + f"HELD = {self.held!r}\n"
-            + f"SETTLED = {self.settled!r}\n"
-            + f"PREPARED = {max(1, len(prepared))}\n\n\n"
-            + f"@numba.njit(void(_A1, _A1, _A1, _A1, _A2), {options})\n"
-            + "def equations(y, external, q, F, J):\n"
-            + "\n".join(body)
-            + f"\n\n\n@numba.njit(void(_A1, _A1), {options})\ndef prepare(p, q):\n"
-            + "\n".join(prepare or ["    q[0] = 0.0"])
-            + "\n"
-        )
-
-
-def _symbol(name: str) -> Any:
-    return sp.Symbol(name, real=True)
-
-
-def _words(text: str) -> list[str]:
-    import re
-
-    return re.findall(r"[A-Za-z_]\w*", text)
 
 
 def parameter_vector(

@@ -188,7 +188,7 @@ class ArraySystem:
         gate = np.asarray(gate, dtype=float)
         small = 1e-5 if self.warm else 1e-3
         evaluations, bad, last = solve_cells(
-            self.equations.equations, self.equations.prepare,
+            self.equations.step, self.equations.prepare,
             self.parameters, self.equations.prepared, self.varying, self.values, held,
             row_zero if self.parallel else bit, bit if self.parallel else col_zero,
             row_zero, source,
