@@ -131,3 +131,50 @@ def products(quick: bool) -> Mapping[str, Measured | float]:
             errors = product_error(size=size, draws=2, scheme="reference", calibrated_gain=True)
             found[f"product_wires_{size}"] = float(errors.mean())
     return found
+
+
+def array_products(quick: bool) -> Mapping[str, Measured | float]:
+    """One programmed 64 x 64 matrix, with a reference column, read through the whole array.
+
+    Every cell has its transistor and its wires; the native solver reads ten inputs.
+    """
+    import time as clock
+
+    from compact_models import load_model, noise
+    from cosim.behavioural.converters import Converter
+    from cosim.behavioural.device import soft_bounds
+    from cosim.behavioural.tile import weights_to_conductances
+    from cosim.experiments.read import Read
+    from netlists.array import Array
+    from netlists.cell import Cell
+    from netlists.parasitics import Parasitics
+
+    size, count = 64, 10
+    rng = np.random.default_rng(SEED)
+    weights = rng.uniform(-1.0, 1.0, (size, size))
+    inputs = Converter(bits=6, bound=1.0).convert(rng.uniform(-1.0, 1.0, (count, size)))
+    target = weights_to_conductances(weights, soft_bounds(), "reference", 1.0)
+    programmed = noise.programmed(target, rng)
+    g = noise.relaxed(programmed, 1.0, rng.standard_normal(target.shape))
+    reram = load_model("cmo_hfox")
+    array = Array(
+        Cell(reram, load_model("nmos_3v3")),
+        rows=size,
+        cols=size + 1,
+        parasitics=Parasitics(r_row=0.35, r_col=0.35),
+        parameters={"c_0": reram.vacancies_at(conductance=g) / 1e25},
+    )
+
+    started = clock.monotonic()
+    read = Read(array, inputs=inputs * 0.2).run(simulator="native", seed=SEED, progress=False)
+    solved = np.asarray(read.current, dtype=float)
+    seconds = clock.monotonic() - started
+    unit = 0.5 * (88.2e-6 - 9e-6) * 0.2
+    products = (solved[:, :-1] - solved[:, -1:]) / unit
+    wanted = inputs @ weights
+    if float((products * wanted).sum()) < 0:
+        products = -products
+    output = Converter(bits=8, bound=15.0).convert(products)
+    output = output * (output * wanted).sum(axis=0) / (output * output).sum(axis=0)
+    error = float(np.sqrt(np.mean((output - wanted) ** 2)))
+    return {"product_array": Measured(value=error, note=f"{count} inputs in {seconds:.1f} s")}
