@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(kw_only=True)
@@ -42,6 +43,15 @@ class CosimError(Exception):
         if self.next_step:
             text += f". {self.next_step}"
         return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from positional arguments, of which these have none;
+        # without this, one raised in a worker process never reaches the parent.
+        return _rebuild, (type(self), {f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def _rebuild(kind: type[CosimError], values: dict[str, Any]) -> CosimError:
+    return kind(**values)
 
 
 @dataclass(kw_only=True)

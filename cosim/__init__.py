@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cosim.calibrate import calibrate
     from cosim.dataset import load, save
     from cosim.errors import CosimError
-    from cosim.experiments import Cycling, Forming, PulseUpdate, Read
+    from cosim.experiments import Cycling, Forming, PulseUpdate, Read, with_spread
     from cosim.simulators import get_simulator
     from cosim.study import Study
     from netlists import Array, Cell, Drive, Layout, Parasitics, Testbench, Waveform
@@ -34,7 +34,7 @@ _HOMES = {
     "cosim.calibrate": ("calibrate",),
     "cosim.dataset": ("load", "save"),
     "cosim.errors": ("CosimError",),
-    "cosim.experiments": ("Cycling", "Forming", "PulseUpdate", "Read"),
+    "cosim.experiments": ("Cycling", "Forming", "PulseUpdate", "Read", "with_spread"),
     "cosim.simulators": ("get_simulator",),
     "cosim.study": ("Study",),
     "netlists": ("Array", "Cell", "Drive", "Layout", "Parasitics", "Testbench", "Waveform"),
@@ -65,6 +65,7 @@ __all__ = [
     "model_names",
     "network",
     "save",
+    "with_spread",
 ]
 
 
