@@ -10,11 +10,8 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from compact_models.errors import ModelError, best_matches
-
-_NO_PARAMETERS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,7 @@ class ForeignTransistor:
     name: str
     subcircuit: str
     library: tuple[str, ...]
-    parameters: Mapping[str, float] = field(default_factory=lambda: _NO_PARAMETERS)
+    parameters: Mapping[str, float] = field(default_factory=dict)
     terminals: tuple[str, ...] = ("drain", "gate", "source", "bulk")
     citation: str = ""
 
@@ -58,7 +55,7 @@ class ForeignTransistor:
                     value=name,
                     next_step=best_matches(name, self.parameters),
                 )
-        return replace(self, parameters=MappingProxyType({**self.parameters, **parameters}))
+        return replace(self, parameters={**self.parameters, **parameters})
 
 
 def _gf180mcu_folder() -> Path | None:
@@ -90,7 +87,7 @@ def _gf180mcu_nfet_03v3() -> ForeignTransistor:
             f'.include "{folder / "design.ngspice"}"',
             f'.lib "{folder / "sm141064.ngspice"}" typical',
         ),
-        parameters=MappingProxyType({"w": 5.35e-6, "l": 0.28e-6}),
+        parameters={"w": 5.35e-6, "l": 0.28e-6},
         citation="GF180MCU open design kit, sm141064 rev. 9 (GlobalFoundries, Apache-2.0)",
     )
 
