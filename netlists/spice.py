@@ -210,7 +210,7 @@ def _analysis_command(testbench: Testbench) -> str:
     return "op"
 
 
-def _options(testbench: Testbench) -> str:
+def _options(testbench: Testbench, more: tuple[str, ...] = ()) -> str:
     o = testbench.options
     words = [
         ".options",
@@ -222,6 +222,7 @@ def _options(testbench: Testbench) -> str:
         f"method={o.method}",
         "noacct",
         "noinit",
+        *more,
     ]
     if o.max_iterations is not None:
         words.append(f"itl4={o.max_iterations}")
@@ -230,19 +231,38 @@ def _options(testbench: Testbench) -> str:
     return _wrap(words)
 
 
-def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
-    """Complete netlist of a testbench; see :meth:`netlists.testbench.Testbench.spice`."""
+def assemble(
+    testbench: Testbench,
+    raw: str,
+    *,
+    preamble: str,
+    elements: list[Element],
+    vectors: tuple[str, ...],
+    before: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
+) -> str:
+    """Complete netlist from its parts.
+
+    Parameters
+    ----------
+    preamble : str
+        Definitions, and elements that are text already.
+    vectors : tuple of str
+        What is saved.
+    before : tuple of str
+        First lines of the control block.
+    options : tuple of str
+        Words added to the simulator's options.
+    """
     stem, _, ending = raw.partition(".")
     check_name(stem, "raw file name")
     check_name(ending, "ending of the raw file name")
-    array = testbench.built_array
     texts = dict.fromkeys(check_definition(a.definition) for a in testbench.attachments)
-    preamble = definitions(array) + "".join(f"{text}\n" for text in texts)
-    circuit = to_circuit(testbench.elements(), testbench.title, preamble)
-    body = str(circuit)
-    saves = _wrap([".save", *testbench.vector_names()])
+    preamble += "".join(f"{text}\n" for text in texts)
+    body = str(to_circuit(elements, testbench.title, preamble))
     control = (
         ".control",
+        *before,
         "set num_threads=1",
         "set filetype=binary",
         _analysis_command(testbench),
@@ -250,5 +270,17 @@ def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
         "quit 0",
         ".endc",
     )
-    tail = "\n".join((_options(testbench), saves, *control, ".end"))
+    saves = _wrap([".save", *vectors])
+    tail = "\n".join((_options(testbench, options), saves, *control, ".end"))
     return f"{_header(testbench)}{body.rstrip()}\n{tail}\n"
+
+
+def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
+    """Complete netlist of a testbench; see :meth:`netlists.testbench.Testbench.spice`."""
+    return assemble(
+        testbench,
+        raw,
+        preamble=definitions(testbench.built_array),
+        elements=testbench.elements(),
+        vectors=testbench.vector_names(),
+    )

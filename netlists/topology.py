@@ -166,8 +166,8 @@ def subcircuit_name(model: CompactModel) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Definition:
-    """Everything the text of a subcircuit depends on, as a key that can be hashed."""
+class DeviceKey:
+    """Everything the text of a device depends on, as a key that can be hashed."""
 
     equations: tuple[Any, ...]
     fingerprint: str
@@ -175,7 +175,7 @@ class _Definition:
     model: CompactModel = field(compare=False)
 
     @classmethod
-    def of(cls, model: CompactModel, instance_parameters: tuple[str, ...]) -> _Definition:
+    def of(cls, model: CompactModel, instance_parameters: tuple[str, ...]) -> DeviceKey:
         equations = (
             model.name,
             model.description,
@@ -189,7 +189,7 @@ class _Definition:
 
 
 @lru_cache(maxsize=64)
-def _subcircuit_text(definition: _Definition) -> str:
+def _subcircuit_text(definition: DeviceKey) -> str:
     """Printing takes some 0.3 s of symbolic work, and a study writes thousands of netlists."""
     from compact_models.emit.ngspice import subcircuit
 
@@ -210,7 +210,7 @@ def definitions(array: Array) -> str:
         if isinstance(model, CompactModel):
             common, single = split_parameters(values, model)
             shared = model.with_parameters(**common) if common else model
-            parts.append(_subcircuit_text(_Definition.of(shared, tuple(sorted(single)))))
+            parts.append(_subcircuit_text(DeviceKey.of(shared, tuple(sorted(single)))))
     return "\n".join(parts) + "\n"
 
 

@@ -10,11 +10,13 @@ expression that later integrates its rate; ``idt`` with an initial condition and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
 from sympy.printing.codeprinter import CodePrinter
 
+from compact_models.emit.ngspice import default_instance_parameters
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel, State, p
 
@@ -22,21 +24,42 @@ from compact_models.model import CompactModel, State, p
 _TAKEN = {"V", "I", "ddt", "idt", "exp", "ln", "log", "sqrt", "pow", "min", "max", "abs"}
 
 
-def module(model: CompactModel, *, name: str | None = None) -> str:
+def module(
+    model: CompactModel,
+    *,
+    name: str | None = None,
+    instance_parameters: Iterable[str] | None = None,
+) -> str:
     """Return the text of a Verilog-A module for `model`.
+
+    Nodes are written in lower case, because simulators that fold case cannot save others.
 
     Parameters
     ----------
     name : str, optional
         Of the module; the model's name by default.
+    instance_parameters : iterable of str, optional
+        Parameters that instances may set; all others belong to the model card. By default
+        :func:`compact_models.emit.ngspice.default_instance_parameters`.
 
     Raises
     ------
+    ParameterError
+        If one of them is not a parameter of the model.
     ModelError
-        If an expression has no Verilog-A form, or a settling state no time constant.
+        If an expression has no Verilog-A form, a settling state no time constant, or two
+        nodes the same name but for case.
     """
+    open_names = frozenset(
+        default_instance_parameters(model) if instance_parameters is None else instance_parameters
+    )
+    model.check_parameters(sorted(open_names))
     printer = _Printer(model)
     internal = [*model.internal_nodes, *(s.name for s in model.states)]
+    folded = [n.lower() for n in (*model.terminals, *internal)]
+    if len(set(folded)) < len(folded):
+        raise ModelError(thing=f"{model.name}: nodes differ only in case", value=sorted(folded))
+    terminals = ", ".join(t.lower() for t in model.terminals)
     lines = [
         f"// {model.description or model.name}",
         f"// Parameters: {model.parameters.name} ({model.parameters.fingerprint})",
@@ -46,23 +69,27 @@ def module(model: CompactModel, *, name: str | None = None) -> str:
         '`include "constants.vams"',
         '`include "disciplines.vams"',
         "",
-        f"module {name or model.name}({', '.join(model.terminals)});",
-        f"    inout {', '.join(model.terminals)};",
-        f"    electrical {', '.join(model.terminals)};",
+        f"module {name or model.name}({terminals});",
+        f"    inout {terminals};",
+        f"    electrical {terminals};",
     ]
     for node in model.internal_nodes:
-        lines.append(f"    electrical {node};")
+        lines.append(f"    electrical {node.lower()};")
     for state in model.states:
         unit = f"{state.scale:g} {state.unit}" if state.scale != 1.0 else state.unit
-        lines.append(f"    electrical {state.name};  // {state.description}; 1 V is {unit}")
-    lines += [f"    branch ({b.positive}, {b.negative}) br_{b.name};" for b in model.branches]
-    lines += [f"    branch ({s.name}) br_{s.name};" for s in model.states]
+        lines.append(f"    electrical {state.name.lower()};  // {state.description}; 1 V is {unit}")
+    lines += [
+        f"    branch ({b.positive.lower()}, {b.negative.lower()}) br_{b.name};"
+        for b in model.branches
+    ]
+    lines += [f"    branch ({s.name.lower()}) br_{s.name};" for s in model.states]
     lines.append("")
     for parameter in model.parameters.parameters.values():
         value = repr(parameter.value)
+        kind = ', type = "instance"' if parameter.name in open_names else ""
         lines.append(f"    // {parameter.provenance}: {parameter.source}")
         lines.append(
-            f'    (* desc = "{_plain(parameter.description)}", units = "{parameter.unit}" *) '
+            f'    (* desc = "{_plain(parameter.description)}", units = "{parameter.unit}"{kind} *) '
             f"parameter real {parameter.name} = {value}{_range(parameter)};"
         )
     used = model.definition_order(
@@ -87,10 +114,11 @@ def module(model: CompactModel, *, name: str | None = None) -> str:
 
 def _state(state: State, printer: _Printer, model: CompactModel) -> list[str]:
     contribute = f"        I(br_{state.name}) <+ "
+    node = state.name.lower()
     if state.held:
-        pinned = f"V({state.name}) - {state.initial}"
+        pinned = f"V({node}) - {state.initial}"
         return [
-            f"{contribute}ddt(V({state.name}));",
+            f"{contribute}ddt(V({node}));",
             f"{contribute}($abstime == 0.0) ? {pinned} : -({printer(state.rate)});",
         ]
     if state.time_constant is None:
@@ -100,7 +128,7 @@ def _state(state: State, printer: _Printer, model: CompactModel) -> list[str]:
         )
     tau = printer(p(state.time_constant))
     return [
-        f"{contribute}ddt({tau} * V({state.name}));",
+        f"{contribute}ddt({tau} * V({node}));",
         f"{contribute}-{tau} * ({printer(state.rate)});",
     ]
 
@@ -109,6 +137,9 @@ def _range(parameter: Any) -> str:
     low, high = parameter.minimum, parameter.maximum
     if low == -float("inf") and high == float("inf"):
         return ""
+    if low == high:
+        # Room for the last digit, which not every simulator reads exactly.
+        low, high = sorted(float(f"{low * (1 + side * 1e-9):.10g}") for side in (-1, 1))
     left = "(-inf" if low == -float("inf") else f"[{low!r}"
     right = "inf)" if high == float("inf") else f"{high!r}]"
     return f" from {left}:{right}"
@@ -152,7 +183,7 @@ class _Printer(CodePrinter):
     def _print_Symbol(self, expr: Any) -> str:
         name = str(expr)
         if name.startswith(("v_", "x_")):
-            return f"V({name[2:]})"
+            return f"V({name[2:].lower()})"
         return self._names.get(name, name)
 
     def _print_Float(self, expr: Any) -> str:

@@ -74,6 +74,7 @@ def provenance(
         "seed": int(seed),
         "simulator": simulator.name,
         "simulator_version": records[0].version if records else "",
+        "devices": ", ".join(sorted({r.devices for r in records if r.devices})),
         "parameter_fingerprint": array.fingerprint,
         "netlist_sha256": hashes[0] if len(hashes) == 1 else _join_hashes(hashes),
         "netlists": len(hashes),

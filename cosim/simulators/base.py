@@ -31,6 +31,8 @@ class RunProvenance:
         Seconds the simulator took.
     warnings : tuple of str
         What the simulator or the checks had to say about a run that still counts.
+    devices : str
+        How the simulator evaluated the devices: ``"subcircuit"`` or ``"osdi"`` in ngspice.
     """
 
     simulator: str
@@ -38,6 +40,7 @@ class RunProvenance:
     netlist_sha256: str = ""
     wall_time: float = 0.0
     warnings: tuple[str, ...] = ()
+    devices: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

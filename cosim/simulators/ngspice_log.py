@@ -29,6 +29,8 @@ _REJECTED = (
     "fatal error",
     "netlist error",
     "error: too few parameters",
+    "is out of bounds!",
+    "error opening osdi lib",
 )
 _DIVERGED = (
     "timestep too small",
@@ -99,7 +101,10 @@ def failure_of(outcome: Outcome, directory: Path) -> SimulatorError | None:
     if any(word in low for word in _REJECTED):
         return NetlistRejected(
             thing="ngspice refused the netlist: "
-            + (_lines_about(outcome.log, "error", "unknown", "can't find", "fatal") or tail),
+            + (
+                _lines_about(outcome.log, "error", "unknown", "can't find", "fatal", "bounds")
+                or tail
+            ),
             next_step=f"Read {NETLIST_NAME} in the run directory",
             run_directory=where,
             log_tail=tail,

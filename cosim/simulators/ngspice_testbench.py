@@ -35,6 +35,8 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
     """
     import numpy as np
 
+    from cosim.simulators.osdi import chosen_devices, compile_module
+    from netlists.osdi import compiled_netlist
     from netlists.probes import vectors_of
     from netlists.testbench import OperatingPoint
 
@@ -46,9 +48,23 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
         wanted = replace(testbench, probes=tuple(dict.fromkeys((*testbench.probes, *extra))))
     vectors = {probe: vectors_of(wanted, probe) for probe in wanted.probes}
     expected = tuple(dict.fromkeys(name for v in vectors.values() for name in v.names))
-    run = simulator.run_text(wanted.spice(), expect=expected, stop=_stop(testbench))
+    devices = chosen_devices(simulator)
+    stop = _stop(testbench)
+    if devices == "osdi":
+        compiled = compiled_netlist(wanted)
+        names = compiled.vectors
+        run = simulator.run_text(
+            compiled.text,
+            expect=[names.get(name, name) for name in expected],
+            stop=stop,
+            files={f"{stem}.osdi": compile_module(text) for stem, text in compiled.modules.items()},
+        )
+        found = run.plots[-1].columns()
+        columns = {name: found[names.get(name, name)] for name in expected}
+    else:
+        run = simulator.run_text(wanted.spice(check=False), expect=expected, stop=stop)
+        columns = dict(run.plots[-1].columns())
     plot = run.plots[-1]
-    columns = plot.columns()
     values = np.asarray(plot.values, dtype=np.float64)
     axis = np.zeros(len(values)) if isinstance(testbench.analysis, OperatingPoint) else plot.axis
     probes = {name: v.evaluate(values, columns) for name, v in vectors.items()}
@@ -63,5 +79,6 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
             netlist_sha256=run.netlist_sha256,
             wall_time=run.wall_time,
             warnings=run.warnings,
+            devices=devices,
         ),
     )

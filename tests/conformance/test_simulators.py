@@ -171,8 +171,8 @@ def test_veriloga_equations_are_ours(case, draw, tmp_path, monkeypatch):
     rng, count = draw(12), 20
     held = case.held(rng, count)
     solution = solve_steady(model, voltages=case.voltages(rng, count), held=held)
-    potentials = {f"br_{n}": solution.node(n) for n in model.nodes}
-    potentials |= {f"br_{s.name}": solution.state(s.name) for s in model.states}
+    potentials = {f"br_{n.lower()}": solution.node(n) for n in model.nodes}
+    potentials |= {f"br_{s.name.lower()}": solution.state(s.name) for s in model.states}
     total = {t: np.zeros(count) for t in model.terminals}
     for branch in retrieved:
         function = compiled.functions[f"got_{branch.name}"]
