@@ -134,8 +134,8 @@ class Linear:
         self.weight_range = gain / np.sqrt(inputs)
         self.rng = new_state(noise)
         self.bias: Matrix = np.zeros(outputs, np.float32)
-        self.rows = _cuts(inputs, self.io.tile_inputs)
-        self.cols = _cuts(outputs, self.io.tile_outputs)
+        self.rows = cuts(inputs, self.io.tile_inputs)
+        self.cols = cuts(outputs, self.io.tile_outputs)
         seeds = iter(rest[0].spawn(len(self.rows) * len(self.cols)))
         initial = np.random.default_rng(start).uniform(-1.0, 1.0, (inputs, outputs))
         initial /= np.sqrt(inputs)
@@ -227,7 +227,7 @@ class Linear:
                 )
 
 
-def _cuts(length: int, limit: int) -> list[slice]:
+def cuts(length: int, limit: int) -> list[slice]:
     """Equal pieces no longer than `limit`."""
     pieces = -(-length // limit)
     edges = np.linspace(0, length, pieces + 1).astype(int)

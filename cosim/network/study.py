@@ -196,6 +196,30 @@ def train_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
     return result
 
 
+def prepare(
+    config: Mapping[str, Any], output: Path, progress: bool
+) -> tuple[Network, Any, Any, TrainConfig]:
+    """Train (or load) the first algorithm and seed of an image study.
+
+    Returns
+    -------
+    network, (train inputs, labels), (test inputs, labels), checked configuration
+    """
+    study = TrainConfig.read(config)
+    if study.network != "mlp":
+        raise ConfigError(thing="network of an inference study", value=study.network, limit="mlp")
+    output.mkdir(parents=True, exist_ok=True)
+    algorithm, seed = study.algorithms[0], study.seeds[0]
+    data = _Data(study)
+    net = data.network(algorithm, seed)
+    checkpoint = output / f"{algorithm}-{seed}-{study.fingerprint}.npz"
+    if checkpoint.exists():
+        net.load(checkpoint)
+    say = _printer(f"{algorithm} seed {seed}: ") if progress else None
+    data.train(net, study.rates.get(algorithm, study.rate), checkpoint, say)
+    return net, data.train_set, data.test_set, study
+
+
 class _Data:
     """The data of a study and the networks that fit it."""
 
@@ -219,13 +243,13 @@ class _Data:
             return
         pictures = datasets.mnist(study.data_folder) if study.data == "mnist" else datasets.digits()
 
-        def prepare(images: Any, labels: Any, count: int | None) -> Any:
+        def scaled(images: Any, labels: Any, count: int | None) -> Any:
             x = (images[:count] / np.float32(255)).astype(np.float32)
             x = x.reshape(len(x), -1) if study.network == "mlp" else x[..., None]
             return x, labels[:count]
 
-        self.train_set = prepare(pictures.train_images, pictures.train_labels, study.train_samples)
-        self.test_set = prepare(pictures.test_images, pictures.test_labels, study.test_samples)
+        self.train_set = scaled(pictures.train_images, pictures.train_labels, study.train_samples)
+        self.test_set = scaled(pictures.test_images, pictures.test_labels, study.test_samples)
         self.samples = len(self.train_set[0])
 
     def network(self, algorithm: Algorithm, seed: int) -> Network:

@@ -1,0 +1,38 @@
+"""Real digits trained on device arrays with the published mean figures.
+
+Falcone et al., Adv. Funct. Mater. 2025 (arXiv:2502.04524): 22 states, skew 61 %, NSR 90 %.
+With AGAD such devices come close to floating point; plain analog SGD fails.
+"""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cosim.network.inference import infer_study
+from cosim.network.study import train_study
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "train_digits.toml"
+
+
+@pytest.mark.slow
+def test_example_gives_what_it_states(tmp_path):
+    study = tomllib.loads(EXAMPLE.read_text())["train"]
+    summary = train_study(study, tmp_path, progress=False)["summary"]
+    floating, agad, sgd = (summary[a]["mean"] for a in ("fp", "agad", "sgd"))
+    assert floating > 0.95
+    assert agad > floating - 0.04
+    assert sgd < floating - 0.12
+
+
+def test_programmed_digits_hold_for_a_day_and_lose_with_the_loose_range(tmp_path):
+    study = tomllib.loads(EXAMPLE.read_text())["train"]
+    study["epochs"] = 12
+    result = infer_study({**study, "tile": 40}, tmp_path, progress=False)
+    mean = {(r["acceptance_range"], r["time"]): r["mean"] for r in result["summary"]}
+    assert result["floating_point"] > 0.94
+    assert mean[0.002, 1.0] > result["floating_point"] - 0.02
+    assert mean[0.002, 86400.0] > result["floating_point"] - 0.03
+    assert mean[0.002, 3.156e8] <= mean[0.002, 1.0] + 0.01
+    assert len(result["rows"]) == 2 * 3 * 4
+    assert (tmp_path / "inference.csv").exists()
