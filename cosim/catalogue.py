@@ -70,28 +70,6 @@ SELECTORS: Mapping[str, str] = {
     "none": "no selector: the ReRAM ends at the source line (passive crossbar)",
 }
 
-# Unit of a setting by its name; a setting that is no number, a count or a choice needs none.
-UNITS: Mapping[str, str] = {
-    "gate": "V",
-    "set_gate": "V",
-    "reset_gate": "V",
-    "read_gate": "V",
-    "set": "V",
-    "reset": "V",
-    "stop": "V",
-    "start": "V",
-    "read_voltage": "V",
-    "inputs": "V",
-    "rate": "V/s",
-    "width": "s",
-    "rise": "s",
-    "wait": "s",
-    "duration": "s",
-    "step": "V",
-    "temperature": "K",
-    "wire_resistance": "ohm",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -209,8 +187,6 @@ def _unit(name: str, kind: str, description: str, experiment: str) -> str:
     if kind not in ("number", "numbers"):
         return ""
     written = re.search(r"\[([A-Za-z/0-9*^%]{1,16})\]", description)
-    if name in UNITS:
-        return UNITS[name]
     if written:
         return {"Ohm": "ohm", "%": "dimensionless", "1": "dimensionless"}.get(
             written[1], written[1]

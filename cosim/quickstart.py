@@ -37,8 +37,11 @@ class Quickstart:
     cycle_reset : float
         Negative turning point of the loops [V]; chosen so that the second loop opens the window of
         the published ones, of which only "below 1.5 V" is stated.
+    conditioning : int
+        Pulses upward that bring the cells from where cycling left them into the pulsed window;
+        they are not part of the calibration.
     pulses : int
-        Pulses of a train, up and then down.
+        Pulses of a train, down and then up.
     alternating : int
         Pulses of changing direction after the trains, for the symmetry point.
     images : int
@@ -50,19 +53,27 @@ class Quickstart:
     gate: float = 1.2
     cycles: int = 2
     cycle_reset: float = -1.25
-    pulses: int = 250
-    alternating: int = 200
+    conditioning: int = 150
+    pulses: int = 200
+    alternating: int = 150
     images: int = 20
     wire_resistance: float = 0.35
 
     def __post_init__(self) -> None:
         """Refuse sizes that leave nothing to show."""
-        if self.images < 1 or self.cycles < 1 or self.pulses < 20 or self.alternating < 40:
+        if min(self.images, self.cycles, self.conditioning + 1) < 1 or (
+            self.pulses < 20 or self.alternating < 40
+        ):
             raise ConfigError(
                 thing="quickstart is too small to measure anything",
                 value=(self.images, self.cycles, self.pulses, self.alternating),
-                limit="images and cycles >= 1, pulses >= 20, alternating >= 40",
+                limit="images and cycles >= 1, conditioning >= 0, pulses >= 20, alternating >= 40",
             )
+
+    def _sequence(self) -> tuple[int, ...]:
+        """Directions of all pulses."""
+        trains = [1] * self.conditioning + [-1] * self.pulses + [1] * self.pulses
+        return (*trains, *(-1 if k % 2 == 0 else 1 for k in range(self.alternating)))
 
     def run(
         self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True
@@ -97,8 +108,9 @@ class Quickstart:
             "cycling", run(Cycling(array, cycles=self.cycles, reset=self.cycle_reset), 1)
         )
         array = carry_on(array, cycled)
-        experiment = PulseUpdate(array, pulses=self.pulses, alternating=self.alternating)
-        updates = steps.get("pulse_update", run(experiment, 2))
+        experiment = PulseUpdate(array, sequence=self._sequence())
+        everything = steps.get("pulse_update", run(experiment, 2))
+        updates = _after(everything, self.conditioning)
         fit = calibrate(updates)
         device, section = read_digits(
             fit.device,
@@ -132,6 +144,16 @@ class Quickstart:
             datasets=steps.done,
             problems=tuple(p for s in sections for p in s.problems),
         )
+
+
+def _after(updates: xr.Dataset, pulses: int) -> xr.Dataset:
+    """The pulses of a dataset after the first so many."""
+    if pulses == 0:
+        return updates
+    later = updates.isel(pulse=slice(pulses, None)).copy()
+    first = updates["conductance"].isel(pulse=pulses - 1)
+    later["initial_conductance"] = updates["initial_conductance"].copy(data=first.values)
+    return later
 
 
 @dataclass(frozen=True, kw_only=True)

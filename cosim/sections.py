@@ -237,6 +237,8 @@ def pulse_figures(per_device: Mapping[str, Any], *, comparable: bool) -> list[Fi
         over_devices("nsr", "noise-to-signal ratio at it", per_device["nsr"], "%", 100.0,
                      beside="nsr"),
     ]  # fmt: skip
+    # Without an alternating sequence there is nothing at the symmetry point to compare.
+    found = [f for f in found if math.isfinite(f.value)]
     return found if comparable else [_alone(f) for f in found]
 
 
