@@ -61,6 +61,7 @@ EXPERIMENTS: Mapping[str, Entry] = {
         module="cosim.experiments.physics_jobs", attribute="HalfSelectDisturb", job=True
     ),
     "retention": Entry(module="cosim.experiments.physics_jobs", attribute="Retention", job=True),
+    "spirit": Entry(module="cosim.experiments.spirit", attribute="Spirit", job=True),
     "quickstart": Entry(module="cosim.quickstart", attribute="Quickstart", job=True),
 }
 

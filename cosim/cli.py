@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from cosim.commands import behaviour, inspect, simulate
+from cosim.commands import rungs, inspect, simulate
 from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, plain, print_json
 from cosim.errors import (
     CalibrationError,
@@ -49,7 +49,7 @@ def cli() -> None:
     """
 
 
-for _command in (*inspect.COMMANDS, *simulate.COMMANDS, *behaviour.COMMANDS):
+for _command in (*inspect.COMMANDS, *simulate.COMMANDS, *rungs.COMMANDS):
     cli.add_command(_command)
 
 

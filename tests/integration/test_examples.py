@@ -16,8 +16,8 @@ from cosim.config import load_table
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 STUDIES = sorted(FOLDER.glob("*.toml"))
-# The main job takes minutes; a smaller one of the same steps is tested in its own file.
-LONG = {"quickstart"}
+# These take minutes; smaller ones of the same steps are tested in files of their own.
+LONG = {"quickstart", "spirit"}
 
 
 def _text(path: Path) -> str:

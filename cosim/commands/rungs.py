@@ -1,4 +1,4 @@
-"""Verbs of the behavioural rung: ``calibrate``, ``train``, ``validate``, ``export``."""
+"""Verbs above the circuit: ``calibrate``, ``train``, ``validate``, ``bench``, ``export``."""
 
 from __future__ import annotations
 
@@ -101,6 +101,17 @@ def validate(rung: str | None, quick: bool, as_json: bool) -> int:
     return UNTRUSTED if run_validation(rung=rung, quick=quick, json=as_json) else RIGHT
 
 
+@click.command()
+@click.argument("names", nargs=-1)
+@json_option
+def bench(names: tuple[str, ...], as_json: bool) -> int:
+    """Time the solvers on this machine; all benchmarks, or those named."""
+    from cosim.bench import run_benchmarks
+
+    run_benchmarks(names or None, json=as_json)
+    return RIGHT
+
+
 @click.group()
 def export() -> None:
     """Write a calibrated device in the format of another program."""
@@ -134,4 +145,4 @@ def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bo
     return RIGHT
 
 
-COMMANDS = (calibrate, train, validate, export)
+COMMANDS = (calibrate, train, validate, bench, export)
