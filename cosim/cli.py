@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from cosim.commands import rungs, inspect, simulate
+from cosim.commands import inspect, rungs, simulate
 from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, plain, print_json
 from cosim.errors import (
     CalibrationError,
