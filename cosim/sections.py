@@ -39,7 +39,7 @@ def over_devices(
         key=key,
         name=name,
         value=float(good.mean()) if good.size else math.nan,
-        spread=float(good.std(ddof=1)) if good.size > 1 else math.nan,
+        spread=figures_spread(good),
         unit=unit,
         published=published(beside) if beside else None,
         **more,
@@ -89,6 +89,7 @@ def forming(dataset: xr.Dataset) -> Section:
     ]  # fmt: skip
     if not comparable:
         figures = [_alone(f) for f in figures]
+    figures = [f for f in figures if f.key != "reram_forming_sigma" or math.isfinite(f.value)]
     beside = published("forming_voltage") if comparable else None
     return Section(
         title="Forming",
@@ -115,10 +116,10 @@ def forming(dataset: xr.Dataset) -> Section:
 
 
 def figures_spread(values: Any) -> float:
-    """Standard deviation over the devices that have a value."""
+    """Standard deviation over the devices that have a value; NaN where all are alike."""
     given = np.asarray(values, dtype=float).ravel()
     good = given[np.isfinite(given)]
-    return float(good.std(ddof=1)) if good.size > 1 else math.nan
+    return float(good.std(ddof=1)) if good.size > 1 and np.ptp(good) > 0 else math.nan
 
 
 def _alone(figure: Figure) -> Figure:
