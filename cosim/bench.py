@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 WIRE = 0.35
 """Ohm a segment, the published MVM study's value."""
 
+THREADS = 2
+"""That share the cells of nonlinear arrays; everything else is on one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -40,6 +43,9 @@ class Row:
         ``"native"`` or the peer's name.
     seconds : float
         Median; of a peer that passed its deadline, the deadline.
+    cpu : float
+        Median processor time of this process [s], less disturbed on a shared machine; 0 where a
+        peer is another program.
     first : float
         First call, compilation included [s].
     accuracy : float
@@ -53,25 +59,35 @@ class Row:
     size: int
     solver: str
     seconds: float
+    cpu: float = 0.0
     first: float = 0.0
     accuracy: float = float("nan")
     ratio: float = 1.0
     note: str = ""
 
 
-def _median(action: Callable[[], Any], runs: int) -> tuple[float, float, Any]:
-    """Median and first time of `action`, and what it returned."""
+@dataclass(frozen=True, kw_only=True)
+class _Timing:
+    seconds: float
+    cpu: float
+    first: float
+
+
+def _median(action: Callable[[], Any], runs: int) -> tuple[_Timing, Any]:
+    """Median times of `action`, and what it returned."""
     begin = time.perf_counter()
     result = action()
     first = time.perf_counter() - begin
     if first > 5.0:
         runs = min(runs, 1)
-    times = []
+    walls, processor = [], []
     for _ in range(runs):
-        begin = time.perf_counter()
+        begin, start = time.perf_counter(), time.process_time()
         result = action()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times)), first, result
+        walls.append(time.perf_counter() - begin)
+        processor.append(time.process_time() - start)
+    timing = _Timing(seconds=float(np.median(walls)), cpu=float(np.median(processor)), first=first)
+    return timing, result
 
 
 def _problem(size: int) -> tuple[Floats, Floats]:
@@ -123,16 +139,17 @@ def linear(sizes: Sequence[int] = (64, 128, 256, 512, 1024)) -> Iterator[Row]:
 
     for size in sizes:
         g, v = _problem(size)
-        seconds, first, found = _median(partial(once, g, v), 9 if size <= 512 else 5)
+        timing, found = _median(partial(once, g, v), 9 if size <= 512 else 5)
         yield Row(
-            work="linear", size=size, solver="native", seconds=seconds, first=first,
+            work="linear", size=size, solver="native", **asdict(timing),
             accuracy=found.residual, note=f"{found.iterations} iterations, {found.method}",
         )  # fmt: skip
         for name, peer in _linear_peers(size):
-            slow, before, other = _median(partial(peer, g, v), 3)
+            slow, other = _median(partial(peer, g, v), 3)
             yield Row(
-                work="linear", size=size, solver=name, seconds=slow, first=before,
-                accuracy=_accuracy(-found.column_current, other), ratio=slow / seconds,
+                work="linear", size=size, solver=name, **asdict(slow),
+                accuracy=_accuracy(-found.column_current, other),
+                ratio=slow.seconds / timing.seconds,
             )  # fmt: skip
 
 
@@ -147,17 +164,17 @@ def batch(sizes: Sequence[int] = (256, 512, 1024), inputs: int = 100) -> Iterato
     for size in sizes:
         g, _ = _problem(size)
         v = np.random.default_rng(1).uniform(-0.2, 0.2, (inputs, size))
-        seconds, first, found = _median(partial(many, g, v), 1)
+        timing, found = _median(partial(many, g, v), 1)
         total = np.abs(found.sum(axis=1)) / np.abs(found).max(axis=1)
         yield Row(
-            work="batch", size=size, solver="native", seconds=seconds, first=first,
+            work="batch", size=size, solver="native", **asdict(timing),
             accuracy=float(total.max()), note=f"{inputs} inputs",
         )  # fmt: skip
         if size <= 256:
-            slow, before, _ = _median(partial(_splu, g, v[0], inputs), 1)
+            slow, _ = _median(partial(_splu, g, v[0], inputs), 1)
             yield Row(
-                work="batch", size=size, solver="scipy splu", seconds=slow, first=before,
-                ratio=slow / seconds, note=f"{inputs} inputs",
+                work="batch", size=size, solver="scipy splu", **asdict(slow),
+                ratio=slow.seconds / timing.seconds, note=f"{inputs} inputs",
             )  # fmt: skip
 
 
@@ -183,14 +200,14 @@ def matrix(sizes: Sequence[int] = (64, 128), inputs: int = 10000) -> Iterator[Ro
 
     for size in sizes:
         array = _array(size)
-        seconds, first, tile = _median(partial(effective_matrix, array, samples=0), 3)
+        timing, tile = _median(partial(effective_matrix, array, samples=0), 3)
         checked = effective_matrix(array, samples=3)
         v = np.random.default_rng(1).uniform(0, 0.2, (inputs, size))
-        each, _, _ = _median(partial(tile.product, v), 9)
+        each, _ = _median(partial(tile.product, v), 9)
         yield Row(
-            work="matrix", size=size, solver="native", seconds=seconds, first=first,
+            work="matrix", size=size, solver="native", **asdict(timing),
             accuracy=checked.nonlinearity,
-            note=f"then {inputs / each:.3g} inputs/s; accuracy is the nonlinearity left out",
+            note=f"then {inputs / each.seconds:.3g} inputs/s; accuracy: nonlinearity left out",
         )  # fmt: skip
 
 
@@ -249,12 +266,12 @@ def read(
 
         def solve(array: Any = array, v: Floats = v, held: Floats = held, gate: Floats = gate,
                   zero: Floats = zero) -> Any:  # fmt: skip
-            system = build_system(array)
+            system = build_system(array, threads=THREADS)
             return system, system.solve(bit=v, source=zero, gate=gate, held=held)
 
-        seconds, first, (system, done) = _median(solve, 7 if size <= 256 else 2)
+        timing, (system, done) = _median(solve, 7 if size <= 256 else 2)
         yield Row(
-            work="read", size=size, solver="native", seconds=seconds, first=first,
+            work="read", size=size, solver="native", **asdict(timing),
             accuracy=done.residual,
             note=f"{done.newton} Newton, {done.krylov} Krylov, "
             f"{done.evaluations / size**2:.1f} evaluations a cell",
@@ -272,7 +289,7 @@ def read(
             )
             found = system.source_delivered.sum(axis=1)
             yield from _beside_ngspice(
-                "read", size, testbench, "source_line_current", seconds, found, deadline
+                "read", size, testbench, "source_line_current", timing.seconds, found, deadline
             )
 
 
@@ -296,16 +313,16 @@ def pulse(
             analysis=Transient(stop=wave.duration, step=2e-9),
             options=Options(reltol=1e-4, method="gear"),
         )
-        seconds, first, found = _median(partial(NativeSimulator().run, testbench), 3)
+        timing, found = _median(partial(NativeSimulator(threads=THREADS).run, testbench), 3)
         fine = NativeSimulator(state_tolerance=1e-6).run(testbench)["state:c"][-1]
         yield Row(
-            work="pulse", size=size, solver="native", seconds=seconds, first=first,
+            work="pulse", size=size, solver="native", **asdict(timing),
             accuracy=_accuracy(found["state:c"][-1], fine),
             note=f"{len(found.axis) - 1} steps; accuracy against tolerance 1e-6",
         )  # fmt: skip
         if size in peers:
             yield from _beside_ngspice(
-                "pulse", size, testbench, "state:c", seconds, found["state:c"][-1], deadline
+                "pulse", size, testbench, "state:c", timing.seconds, found["state:c"][-1], deadline
             )
 
 
@@ -354,13 +371,14 @@ def run_benchmarks(
             )
     rows: list[Row] = []
     if not json:
-        print(f"{'work':8}{'size':>6}  {'solver':14}{'time [s]':>11}{'first [s]':>11}"
+        print(f"{'work':8}{'size':>6}  {'solver':14}{'time [s]':>11}{'cpu [s]':>11}"
+              f"{'first [s]':>11}"
               f"{'ratio':>10}{'accuracy':>11}  note")  # fmt: skip
     for name in selected or BENCHMARKS:
         for row in BENCHMARKS[name](**options):
             rows.append(row)
             if not json:
-                print(f"{row.work:8}{row.size:6}  {row.solver:14}{row.seconds:11.4g}"
+                print(f"{row.work:8}{row.size:6}  {row.solver:14}{row.seconds:11.4g}{row.cpu:11.4g}"
                       f"{row.first:11.4g}{row.ratio:10.4g}{row.accuracy:11.1e}  {row.note}",
                       flush=True)  # fmt: skip
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

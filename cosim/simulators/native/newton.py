@@ -8,7 +8,10 @@ Converged means: currents balance at *every* node to a given part of the largest
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
+from os import getpid
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,15 @@ from cosim.simulators.native.direct import Lines, assemble
 from cosim.simulators.native.equations import CellEquations
 
 Floats = NDArray[np.float64]
+
+# Cells from which on a second thread gains more than waking it costs.
+_SHARED = 64 * 64
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    # By process: threads do not survive a fork.
+    return ThreadPoolExecutor(threads, thread_name_prefix="cells")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,17 +199,32 @@ class ArraySystem:
         row_zero, col_zero = np.zeros(self.rows), np.zeros(self.cols)
         gate = np.asarray(gate, dtype=float)
         small = 1e-5 if self.warm else 1e-3
-        evaluations, bad, last = solve_cells(
-            self.equations.step, self.equations.prepare,
-            self.parameters, self.equations.prepared, self.varying, self.values, held,
-            row_zero if self.parallel else bit, bit if self.parallel else col_zero,
-            row_zero, source,
-            gate if self.gate_along_rows else row_zero,
-            col_zero if self.gate_along_rows else gate,
-            float(step), small, self.u, self.w, self.y, self._slopes, self._at, self.current,
-            self._g1, self._g2, self.rates, self._weights, self.equations.nodes, self.cols,
-            0, self.rows, 0 if self.warm else 1,
-        )  # fmt: skip
+        cold = 0 if self.warm else 1
+
+        def cells(first: int, stop: int) -> tuple[int, int, float]:
+            done: tuple[int, int, float] = solve_cells(
+                self.equations.step, self.equations.prepare,
+                self.parameters, self.equations.prepared, self.varying, self.values, held,
+                row_zero if self.parallel else bit, bit if self.parallel else col_zero,
+                row_zero, source,
+                gate if self.gate_along_rows else row_zero,
+                col_zero if self.gate_along_rows else gate,
+                float(step), small, self.u, self.w, self.y, self._slopes, self._at, self.current,
+                self._g1, self._g2, self.rates, self._weights, self.equations.nodes, self.cols,
+                first, stop, cold,
+            )  # fmt: skip
+            return done
+
+        if self.threads > 1 and self.rows * self.cols >= _SHARED:
+            edges = np.linspace(0, self.rows, min(self.threads, self.rows) + 1).astype(int)
+            parts = list(
+                _pool(self.threads, getpid()).map(cells, edges[:-1].tolist(), edges[1:].tolist())
+            )
+        else:
+            parts = [cells(0, self.rows)]
+        evaluations = sum(p[0] for p in parts)
+        bad = max(p[1] for p in parts)
+        last = max(p[2] for p in parts)
         if bad >= 0:
             return np.inf, 1.0, evaluations, bad
         self.warm = True
@@ -242,7 +269,7 @@ class ArraySystem:
                 )  # fmt: skip
             if count == self.max_newton:
                 break
-            du, dw, iterations = self._step(min(1e-4, max(1e-9, 1e-3 * worst / large)))
+            du, dw, iterations = self._step(min(1e-4, max(1e-9, 1e-3 * worst / max(large, 1e-300))))
             krylov += max(iterations, 0)
             direct += iterations < 0
             base_u, base_w = self.u.copy(), self.w.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from cosim.simulators.base import Result, RunProvenance
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
-# Above this many cells the text of a netlist costs more time than solving it.
-_LARGEST_NETLIST = 64 * 64
+# Above this many cells the netlist's text and graph cost far more time than solving it.
+_LARGEST_NETLIST = 16 * 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class NativeSimulator:
     deadline : float
         Seconds after which a run is stopped.
     threads : int
-        Threads that share the cells of arrays from about 64 x 64 up.
+        Threads that share the cells of arrays from 64 x 64 up.
     """
 
     tolerance: float = 1e-10
@@ -82,7 +82,7 @@ class NativeSimulator:
                 value=[a.name for a in testbench.attachments][:5],
                 next_step="Use simulator='ngspice'",
             )
-        warnings = [str(f) for f in testbench.check()]
+        warnings = [str(f) for f in _findings(testbench)]
         wires = testbench.array.parasitics
         transient = isinstance(testbench.analysis, Transient)
         if transient and max(wires.c_row, wires.c_col, wires.c_word) > 0:
@@ -142,6 +142,24 @@ class NativeSimulator:
         axis, data = recorder.arrays()
         notes = [f"{direct} array steps used the sparse direct solver"] if direct else []
         return axis, data, notes
+
+
+def _findings(testbench: Testbench) -> list[Any]:
+    """Electrical rules; of large arrays, those on voltages and stimuli.
+
+    The rules on the graph look for nodes without a path to ground, and for those the solver
+    itself ends with an error.
+    """
+    from netlists.limits import stimulus_findings, voltage_findings
+
+    array = testbench.array
+    if array.rows * array.cols <= _LARGEST_NETLIST:
+        return list(testbench.check())
+    findings = [*voltage_findings(testbench), *stimulus_findings(testbench)]
+    for finding in findings:
+        if finding.severity == "error":
+            raise finding.as_error()
+    return findings
 
 
 def _sha256(testbench: Testbench) -> str:
