@@ -152,7 +152,10 @@ def array_products(quick: bool) -> Mapping[str, Measured | float]:
     size, count = 64, 10
     rng = np.random.default_rng(SEED)
     weights = rng.uniform(-1.0, 1.0, (size, size))
-    inputs = Converter(bits=6, bound=1.0).convert(rng.uniform(-1.0, 1.0, (count, size)))
+    inputs: Floats = np.asarray(
+        Converter(bits=6, bound=1.0).convert(rng.uniform(-1.0, 1.0, (count, size))),
+        dtype=np.float64,
+    )
     target = weights_to_conductances(weights, soft_bounds(), "reference", 1.0)
     programmed = noise.programmed(target, rng)
     g = noise.relaxed(programmed, 1.0, rng.standard_normal(target.shape))
