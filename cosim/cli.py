@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -116,6 +117,8 @@ def _report(error: CosimError, status: int, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of the ``cosim`` program."""
+    # Ended by the system as by the user: simulators are stopped, finished work is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
