@@ -1,0 +1,59 @@
+"""The SPIRIT job from settings to data, pictures and figures, on the digits that need no file."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.errors import ConfigError
+from cosim.experiments.spirit import Spirit, run_study
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_digits_example_runs_to_figures_and_pictures(tmp_path, ngspice):
+    from cosim.dataset import load
+
+    study = tomllib.loads((EXAMPLES / "spirit_digits.toml").read_text())
+    main = run_study(study["spirit"] | {"seed": study["seed"]}, tmp_path, progress=False)
+    assert main.attrs["problems"] == ""
+    assert main.attrs["accuracy_ideal"] > 85
+    assert main.attrs["circuit_same"] == 100
+    assert main.attrs["circuit_time_error"] < 5e-9
+    assert 1e-12 < main.attrs["energy_per_event"] < 1e-11
+    assert main.attrs["energy_per_event_circuit"] == pytest.approx(
+        main.attrs["energy_per_event"], rel=0.5
+    )
+    assert main.attrs["seed"] == 0
+    for name in ("inference", "losses", "lead", "energy", "formal", "circuit"):
+        data = load(tmp_path / f"{name}.nc")
+        assert data.attrs["parameter_fingerprint"]
+        assert data.attrs["citations"]
+        assert all(v.attrs["units"] for v in data.data_vars.values())
+    pictures = {p.stem for p in tmp_path.glob("*.png")}
+    assert pictures == {"lead", "losses", "energy", "formal", "membrane"}
+    again = load(tmp_path / "inference.nc")
+    assert np.mean(again.choice == again.label) * 100 == pytest.approx(main.attrs["accuracy_ideal"])
+
+
+def test_both_examples_are_settings_of_the_job():
+    for name in ("spirit.toml", "spirit_digits.toml"):
+        study = tomllib.loads((EXAMPLES / name).read_text())
+        assert study["experiment"] == "spirit"
+        Spirit(**study["spirit"])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"data": "cifar"}, {"images": 0}, {"lead": 0.0}, {"circuit_events": 0}]
+)
+def test_settings_that_show_nothing_are_refused(settings):
+    with pytest.raises(ConfigError):
+        Spirit(**settings)
+
+
+def test_unknown_setting_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="images"):
+        run_study({"image": 3}, tmp_path, progress=False)
