@@ -204,12 +204,20 @@ def classify(  # type: ignore[no-untyped-def]
 ):
     """Classify many images; fills `choice`, `used`, `fired`, `decided`, `span` (one each)."""
     for n in prange(images.shape[0]):
-        times, pixels = np.empty(room), np.empty(room, dtype=np.int64)
-        log, score = np.empty((64 * weights.shape[0] + 16 * room, 3)), np.zeros(weights.shape[0])
-        events = train(images[n], code, rate, slot, jitter, seed, numbers[n], times, pixels)
-        e, spikes, sure = present(
-            times, pixels, events, weights, up, down, drift, rail, pulse, timing, lead, log, score
-        )
+        score = np.zeros(weights.shape[0])
+        # Most images are decided early: a short train first, all of it only where that fails.
+        length = min(room, 320)
+        while True:
+            times, pixels = np.empty(length), np.empty(length, dtype=np.int64)
+            log = np.empty((64 * weights.shape[0] + 16 * length, 3))
+            events = train(images[n], code, rate, slot, jitter, seed, numbers[n], times, pixels)
+            e, spikes, sure = present(
+                times, pixels, events, weights, up, down, drift, rail, pulse, timing, lead, log,
+                score,
+            )  # fmt: skip
+            if sure or length == room or events < length:
+                break
+            length = room
         choice[n] = np.argmax(score)
         used[n], fired[n], decided[n] = e, spikes, sure
         span[n] = times[e - 1] if e > 0 else 0.0

@@ -54,14 +54,14 @@ def losses(data: xr.Dataset) -> Any:
     figure, axes = _axes(width=7.0)
     ideal = 100 * float(data.ideal)
     alone = ideal - 100 * data.alone
-    back = 100 * (data.without - data.whole)
+    back = 100 * data.without - 100 * data.whole.values[: len(data.part)]
     y = np.arange(len(data.effect))
     for shift, part, colour, label in (
         (-0.18, alone, BLUE, "lost with it alone"),
         (0.18, back, ORANGE, "won by leaving it out"),
     ):
         axes.barh(
-            y + shift, part.mean("chip"), 0.34, xerr=part.std("chip"), color=colour, label=label,
+            y + shift, part.mean("part"), 0.34, xerr=part.std("part"), color=colour, label=label,
             error_kw={"lw": 0.8, "ecolor": INK},
         )  # fmt: skip
     axes.set_yticks(y, [str(e) for e in data.effect.values])

@@ -111,17 +111,28 @@ def against_lead(
     )
 
 
-def losses(task: Task, *, chips: int = 10, progress: Progress = _quiet) -> xr.Dataset:
+def losses(
+    task: Task, *, chips: int = 10, detailed: int = 3, progress: Progress = _quiet
+) -> xr.Dataset:
     """Accuracy lost by each effect: alone, and what leaving it out of the whole gives back.
+
+    Parameters
+    ----------
+    chips : int
+        Chips with all effects.
+    detailed : int
+        How many of them are also taken apart, effect by effect.
 
     Returns
     -------
     xarray.Dataset
-        alone(effect, chip), without(effect, chip): accuracies with only that effect and with
-        all others; ideal(); whole(chip) with all effects; events(chip) with all effects.
+        alone(effect, part), without(effect, part): accuracies with only that effect and with
+        all others, of the first `detailed` chips; ideal(); whole(chip) and events(chip) with
+        all effects.
     """
     ideal = task.run(build_chip(task.weights, task.parameters).layer()).accuracy(task.labels)
-    alone, without = np.empty((len(EFFECTS), chips)), np.empty((len(EFFECTS), chips))
+    parts = min(detailed, chips)
+    alone, without = np.empty((len(EFFECTS), parts)), np.empty((len(EFFECTS), parts))
     whole, events = np.empty(chips), np.empty(chips)
     for k in range(chips):
         progress(f"chip {k + 1} of {chips}")
@@ -132,18 +143,18 @@ def losses(task: Task, *, chips: int = 10, progress: Progress = _quiet) -> xr.Da
 
         full = result(EFFECTS)
         whole[k], events[k] = full.accuracy(task.labels), full.events.mean()
-        for e, name in enumerate(EFFECTS):
+        for e, name in enumerate(EFFECTS if k < parts else ()):
             alone[e, k] = result([name]).accuracy(task.labels)
             without[e, k] = result([n for n in EFFECTS if n != name]).accuracy(task.labels)
     one = {"units": "dimensionless"}
     return labelled(
         "losses",
-        alone=(("effect", "chip"), alone, one),
-        without=(("effect", "chip"), without, one),
+        alone=(("effect", "part"), alone, one),
+        without=(("effect", "part"), without, one),
         ideal=((), ideal, one),
         whole=("chip", whole, one),
         events=("chip", events, one),
-        coords={"effect": list(EFFECTS), "chip": np.arange(chips)},
+        coords={"effect": list(EFFECTS), "chip": np.arange(chips), "part": np.arange(parts)},
     )
 
 
