@@ -50,14 +50,18 @@ class Lines:
     selector_resistance : float
         Of the transistor in series with a device [Ohm].
     device_capacitance : float
-        Between the electrodes of a device [F].
+        Of the dome, between the electrodes of a formed device [F].
+    gate_capacitance : float
+        Of the transistor's gate to its drain and to its source, each [F]; that of
+        nmos_3v3 at V_G = 3.3 V.
     """
 
     wire_resistance: float = 0.35
     wire_capacitance: float = 0.5e-15
     driver_resistance: float = 100.0
     selector_resistance: float = 305.0
-    device_capacitance: float = 5e-15
+    device_capacitance: float = 2e-15
+    gate_capacitance: float = 4.06e-15
 
 
 def settling_time(conductance: Floats, lines: Lines, accuracy: float = 0.01) -> float:
@@ -113,7 +117,8 @@ def settling_time(conductance: Floats, lines: Lines, accuracy: float = 0.01) -> 
     entries = np.concatenate([-value, -value, value, value, np.full(ends.size, feed)])
     matrix = csc_array(coo_array((entries, (index, other)), shape=(size, size)))
     ground = np.full(size, lines.wire_capacitance)
-    ground[middle.ravel()] = 1e-18
+    ground[middle.ravel()] = lines.gate_capacitance
+    ground[source.ravel()] += lines.gate_capacitance
     device = np.full(count, lines.device_capacitance)
     a, b = bit.ravel(), middle.ravel()
     coupling = coo_array(
@@ -129,8 +134,9 @@ def settling_time(conductance: Floats, lines: Lines, accuracy: float = 0.01) -> 
     final = splu(matrix).solve(load)
     outputs = source[0]
     # Start from the slowest line's own time constant, and refine until it is well resolved.
-    per_line = cols * (lines.wire_capacitance + lines.device_capacitance)
-    span = 10.0 * per_line * (lines.driver_resistance + cols * lines.wire_resistance)
+    per_cell = lines.wire_capacitance + lines.device_capacitance + lines.gate_capacitance
+    per_line = max(g.shape) * per_cell
+    span = 10.0 * per_line * (lines.driver_resistance + max(g.shape) * lines.wire_resistance)
     for _ in range(12):
         steps = 600
         h = span / steps

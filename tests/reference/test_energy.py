@@ -15,6 +15,7 @@ def test_one_weak_cell_settles_like_two_equal_poles():
         driver_resistance=99.0,
         selector_resistance=1.0,
         device_capacitance=1e-22,
+        gate_capacitance=1e-20,
     )
     assert settling_time(np.full((1, 1), 1e-7), lines) == pytest.approx(6.6384e-10, rel=0.01)
 
@@ -27,8 +28,8 @@ def test_settling_matches_the_exact_exponential_of_a_small_network():
     g, s = 5e-5, 1.0 / lines.selector_resistance
     feed = 1.0 / (lines.driver_resistance + lines.wire_resistance)
     matrix = np.array([[feed + g, -g, 0], [-g, g + s, -s], [0, -s, s + feed]])
-    c, d = lines.wire_capacitance, lines.device_capacitance
-    capacity = np.array([[c + d, -d, 0], [-d, d + 1e-18, 0], [0, 0, c]])
+    c, d, e = lines.wire_capacitance, lines.device_capacitance, lines.gate_capacitance
+    capacity = np.array([[c + d, -d, 0], [-d, d + e, 0], [0, 0, c + e]])
     rate = -np.linalg.solve(capacity, matrix)
     final = np.linalg.solve(matrix, [feed, 0, 0])
     times = np.linspace(0.0, 2e-10, 4001)
