@@ -26,7 +26,7 @@ from cosim.errors import ModelError, SimulatorNotFound
 if TYPE_CHECKING:
     from cosim.simulators.ngspice import NgspiceSimulator
 
-_DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.control\nosdi\nquit 0\n.endc\n.end\n"
+_DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.control\nosdi\necho probe-done\nquit 0\n.endc\n.end\n"
 _LACKS = re.compile(r"no such command|not found|unknown command|not implemented", re.IGNORECASE)
 _TIMEOUT = 120.0  # s; ours take less than one, foundry models some tens
 _HOW_TO_COMPILE = "pip install 'reram-cosim[verilog-a]' (and the linker `ld`: binutils)"
@@ -58,7 +58,7 @@ def _probe(program: str, stamp: int) -> bool:
         except (OSError, subprocess.TimeoutExpired):
             return False
     answer = (done.stdout + done.stderr).decode(errors="replace")
-    return bool(answer) and not _LACKS.search(answer)
+    return "probe-done" in answer and not _LACKS.search(answer)
 
 
 def compiler() -> str | None:
