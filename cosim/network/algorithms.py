@@ -44,7 +44,10 @@ class TransferOptions:
     fast : float
         Pulses a sample that the strongest input and error pair puts on A.
     every : int
-        Samples between two readings; each reading takes one row of A.
+        Samples between two transfers; each reads one row of A, or more with `sweep`.
+    sweep : int or None
+        Samples in which all rows of A are to be read once: as many rows are read at each
+        transfer as that takes. None reads one row at each transfer.
     lift : float
         Wanted change of C per reading of A, relative to the change that was put on A.
     flip : float
@@ -59,6 +62,7 @@ class TransferOptions:
 
     fast: float = 1.0
     every: int = 1
+    sweep: int | None = None
     lift: float = 1.0
     flip: float = 0.1
     memory: float = 0.5
@@ -190,12 +194,14 @@ class TikiTaka:
     def update(self, xs: Matrix, ds: Matrix, rate: float) -> None:
         """Pulses on the fast array, and its readings to the slow one."""
         a, c, o = self.fast, self.slow, self.options
+        rows = a.w.shape[0]
+        reads = 1 if o.sweep is None else min(rows, max(1, round(rows * o.every / o.sweep)))
         transfer.transfer_batch(
             self.mode,
             a.w, a.fixed, a.law, a.noise, a.bounds,
             c.w, c.fixed, c.law, c.noise, c.bounds,
             self.h, self.chop, self.reference, self.average, self.counter, self.scales,
-            xs, ds, rate, o.fast, a.step, c.step, o.every, o.lift,
+            xs, ds, rate, o.fast, a.step, c.step, o.every, reads, o.lift,
             np.float32(o.read_sigma * a.weight_range), o.memory, o.flip,
             a.pulses.length, a.pulses.managed, a.half_select, a.rng,
         )  # fmt: skip

@@ -97,6 +97,7 @@ def transfer_batch(
     a_grain: Any,
     c_grain: Any,
     every: Any,
+    reads: Any,
     lift: Any,
     read_sigma: Any,
     memory: Any,
@@ -110,6 +111,8 @@ def transfer_batch(
 
     Parameters beyond those of `transfer_row`
     ------------------------------------------
+    every, reads : int
+        Samples between two transfers, rows read at each.
     counter : int64 (2,)
         Samples seen, next row to read.
     scales : float64 (1,)
@@ -147,9 +150,10 @@ def transfer_batch(
         if counter[0] % every == 0 and scales[0] > 0.0:
             # A gathers strength * a_grain per unit gradient, C is to gather rate.
             gain = lift * rate * scales[0] / (fast * a_grain)
-            on_c += transfer_row(
-                counter[1], mode, a, c, c_fixed, c_law, c_noise, c_bounds, h, chop, reference,
-                average, gain, c_grain, read_sigma, memory, flip, rng,
-            )  # fmt: skip
-            counter[1] = (counter[1] + 1) % a.shape[0]
+            for _ in range(reads):
+                on_c += transfer_row(
+                    counter[1], mode, a, c, c_fixed, c_law, c_noise, c_bounds, h, chop,
+                    reference, average, gain, c_grain, read_sigma, memory, flip, rng,
+                )  # fmt: skip
+                counter[1] = (counter[1] + 1) % a.shape[0]
     return on_a, on_c
