@@ -58,6 +58,9 @@ class Spirit:
     circuit_effects : bool
         Circuit with all effects of a chip instead of the ideal cells. Membranes then come
         arbitrarily near a threshold, and spikes at such margins may differ.
+    circuit_all_cells : bool
+        Every cell of every input in one netlist of all neurons, in place of one netlist a
+        neuron in which parallel cells are one and silent inputs left out; far slower.
     further : bool
         Also the studies of coding, faults, temperature, leakage, writing and read stability.
     """
@@ -70,6 +73,7 @@ class Spirit:
     circuit_images: int = 2
     circuit_events: int = 2000
     circuit_effects: bool = False
+    circuit_all_cells: bool = False
     further: bool = True
 
     def __post_init__(self) -> None:
@@ -157,7 +161,14 @@ class Spirit:
             say(f"image {k} in ngspice ({k + 1} of {self.circuit_images})")
             runs.append(
                 agreement.compare(
-                    chip, test, k, lead=self.lead, seed=seed, limit=self.circuit_events
+                    chip,
+                    test,
+                    k,
+                    lead=self.lead,
+                    seed=seed,
+                    limit=self.circuit_events,
+                    lumped=not self.circuit_all_cells,
+                    together=self.circuit_all_cells,
                 )
             )
         if runs:
