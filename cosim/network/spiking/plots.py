@@ -40,7 +40,7 @@ def lead(data: xr.Dataset, published: bool = True) -> Any:
         for value, what, style_of in ((88, "ideal", "--"), (84, "chip", ":")):
             left.axhline(value, color=SOFT, ls=style_of, lw=0.8)
             text = f"{value} % {what}, published"
-            left.annotate(text, (30, value), ha="right", va="top", color=SOFT, size=7.5)
+            left.annotate(text, (20, value), ha="right", va="top", color=SOFT, size=7.5)
         right.plot(10, 136, "*", color=RED, ms=10, label="published")
     left.set(xlabel="lead dS [output spikes]", ylabel="accuracy [%]", title="Accuracy")
     right.set(xlabel="lead dS [output spikes]", ylabel="spikes an image", title="Input spikes")

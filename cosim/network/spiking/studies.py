@@ -77,7 +77,7 @@ def labelled(name: str, **variables: object) -> xr.Dataset:
 
 
 def against_lead(
-    task: Task, leads: Sequence[float] = (1, 2, 4, 6, 8, 10, 15, 20, 30), *, chips: int = 3
+    task: Task, leads: Sequence[float] = (1, 2, 4, 6, 8, 10, 15, 20), *, chips: int = 1
 ) -> xr.Dataset:
     """Accuracy and input spikes against the lead dS, ideal and chip-like.
 
