@@ -89,9 +89,9 @@ class Electrothermal:
         low = dataset.isel(state=0, voltage=0)
         figures = [
             _figure("r_th", "thermal resistance (published compact model: 1.4e6 K/W)",
-                    low.R_th, "K/W", low=0.7e6, high=2.8e6),
+                    low.R_th, "K/W", low=0.7e6, high=2.8e6, required=True),
             _figure("field_length", "effective field length (published: 12 nm)",
-                    low.L_field, "m", low=9e-9, high=15e-9),
+                    low.L_field, "m", low=9e-9, high=15e-9, required=True),
             _figure("voltage_share", "share of the voltage across the dome",
                     low.voltage_share, low=0.5),
         ]  # fmt: skip
@@ -188,6 +188,7 @@ class LevelProgramming:
                     100.0 * reached.mean(),
                     "%",
                     low=99.0,
+                    required=True,
                 ),
             ]
         section = Section(
@@ -256,6 +257,7 @@ class HalfSelectDisturb:
                 f"largest mean k after {int(n)} half pulses",
                 float(worst.sel(count=n)),
                 high=0.005 if int(n) <= 100_000 else np.inf,
+                required=True,
             )
             for n in dataset["count"].values
         ]
@@ -310,7 +312,7 @@ class Retention:
         figures = [
             _figure(f"overlap_{t:g}", f"mean overlap of neighbours after {t:g} s",
                     100.0 * float(dataset.overlap.sel(time=t).mean()), "%",
-                    **({"low": 7.6, "high": 11.6} if t == 600.0 else {}))
+                    **({"low": 7.6, "high": 11.6, "required": True} if t == 600.0 else {}))
             for t in dataset.time.values
         ]  # fmt: skip
         section = Section(
