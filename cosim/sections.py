@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+PUBLISHED_TRAIN = 400
+"""Pulses of one direction in the open-loop sequence of Falcone et al. 2025."""
 # Smaller IR drops than this [V] are the rounding of a circuit without wires.
 NO_DROP = 1e-9
 
@@ -185,7 +187,14 @@ def pulse_update(dataset: xr.Dataset) -> Section:
     except CalibrationError as error:
         text = f" No figures of merit: {error}"
     else:
-        figures = pulse_figures(fit.report.per_device, comparable=_published_pulses(dataset))
+        comparable = _published_pulses(dataset)
+        figures = pulse_figures(fit.report.per_device, comparable=comparable)
+        longest = _longest_train(polarity)
+        if comparable and longest < PUBLISHED_TRAIN:
+            text = (
+                f" Published trains have {PUBLISHED_TRAIN} pulses, the longest here {longest}: "
+                "the window is not run to its ends."
+            )
     return Section(
         title="Pulse update",
         text=f"{polarity.size} pulses on each of {_size(dataset)} cells, "
@@ -211,6 +220,13 @@ def pulse_update(dataset: xr.Dataset) -> Section:
         provenance=dict(dataset.attrs),
         problems=failed_cells(dataset),
     )
+
+
+def _longest_train(polarity: Any) -> int:
+    """Most pulses of one direction in a row."""
+    turns = np.flatnonzero(np.diff(polarity) != 0)
+    ends = np.concatenate([[-1], turns, [len(polarity) - 1]])
+    return int(np.diff(ends).max())
 
 
 def _published_pulses(dataset: xr.Dataset) -> bool:
