@@ -23,6 +23,7 @@ def plot_maps(maps: Mapping[str, Any], geometry: Mapping[str, float], title: str
     title : str
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     r, z = np.asarray(maps["r"]) * 1e9, np.asarray(maps["z"]) * 1e9
     both = np.concatenate([-r[::-1], r])
@@ -40,8 +41,7 @@ def plot_maps(maps: Mapping[str, Any], geometry: Mapping[str, float], title: str
         top = values[z > 0.0].max() if name == "field" else values.max()
         levels = np.linspace(values.min(), top, 41)
         filled = axis.contourf(both, z, mirrored, levels=levels, cmap=colours, extend="max")
-        ticks = np.linspace(levels[0], levels[-1], 6)
-        figure.colorbar(filled, ax=axis, label=label, shrink=0.8, ticks=ticks, format="%.3g")
+        figure.colorbar(filled, ax=axis, label=label, shrink=0.8, ticks=MaxNLocator(6))
         _outline(axis, geometry, both)
         axis.set_xlabel("radius [nm]")
         axis.set_aspect("equal")
