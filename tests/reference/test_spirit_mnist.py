@@ -66,3 +66,20 @@ def test_accuracy_and_spikes_rise_with_the_lead(task):
     assert np.all(np.diff(ideal.accuracy) > 0)
     assert np.all(np.diff(ideal.events) > 0)
     assert float(ideal.accuracy[-1]) < 0.91
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_circuit_gives_the_same_spikes_on_a_real_image(task, ngspice):
+    """All ten neurons over the whole train of test image 5, until the layer has decided."""
+    from cosim.network.spiking.agreement import compare
+
+    chip = hardware.build_chip(task.weights)
+    found = compare(chip, task.images, 5, simulator=ngspice)
+    assert found.layer.events == found.events > 20
+    assert found.same_counts
+    assert found.same_order
+    assert found.time_error < 5e-9
+    per_event = sum(found.energy.values()) / (found.events * 10)
+    # Published: 3.6 pJ. The circuit's bias currents are assumed: a factor of two.
+    assert 1.8e-12 < per_event < 7.2e-12

@@ -149,7 +149,8 @@ def test_lead_is_what_decides():
         lambda: Encoder(slot=0.0),
         lambda: layer([[np.nan]]).respond([1e-6], [0]),
         lambda: layer([[1.0]], upper=np.ones(3)).respond([1e-6], [0]),
-        lambda: layer([[1.0]]).classify(np.zeros((1, 1)), Encoder(slot=1e-9)),
+        lambda: layer([[1.0], [2.0]]).classify(np.zeros((1, 1)), Encoder(slot=1e-9)),
+        lambda: layer([[1.0]]).classify(np.zeros((1, 1))),
     ],
 )
 def test_wrong_settings_are_refused(make):
@@ -159,6 +160,8 @@ def test_wrong_settings_are_refused(make):
 
 def test_wrong_data_are_refused():
     net = layer([[1.0, 2.0]])
+    with pytest.raises(DataError, match="more often"):
+        layer([[1.0]], drift=np.array([1e9])).respond([1e-3], [0])
     with pytest.raises(DataError, match="overlap"):
         net.respond([0.0, 1e-9], [0, 0])
     with pytest.raises(DataError, match="input of a train"):

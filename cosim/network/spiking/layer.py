@@ -234,6 +234,13 @@ class SpikingLayer:
         score = np.zeros(len(arguments[0]))
         log = np.empty((len(score) * (8 + 16 * len(t)), 3))
         events, count, decided = kernels.present(t, p, len(t), *arguments, log, score)
+        if count >= len(log):
+            raise DataError(
+                thing="a layer fired more often than there is room for",
+                value=int(count),
+                limit=f"{len(log) - 1} output spikes",
+                next_step="Raise the refractory time, or check the drift",
+            )
         log = log[:count]
         log = log[np.argsort(log[:, 0], kind="stable")]
         return OutputSpikes(
@@ -296,6 +303,8 @@ class SpikingLayer:
                 limit=f"{self.timing.pulse:g} s or more",
             )
         arguments = self._arguments(lead)
+        if len(arguments[0]) < 2:
+            raise ConfigError(thing="neurons of a layer that decides", value=1, limit="2 or more")
         n = len(x)
         choice, used, fired = (np.zeros(n, dtype=np.int64) for _ in range(3))
         decided, span = np.zeros(n, dtype=np.bool_), np.zeros(n)
