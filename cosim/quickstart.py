@@ -85,10 +85,11 @@ class Quickstart:
         JobResult
             Sections of the page and datasets by name.
         """
+        from cosim.build import build_array
         from cosim.calibrate import calibrate
         from cosim.digits_job import read_digits
         from cosim.experiments import Cycling, Forming, PulseUpdate
-        from cosim.pipeline import JobResult, build_array, carry_on
+        from cosim.pipeline import JobResult, carry_on
         from cosim.report import Plot, Section, describe
 
         array = build_array(study)

@@ -19,7 +19,7 @@ _study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path)
 @json_option
 def netlist(study: Path, output: Path | None, as_json: bool) -> int:
     """Print the complete netlist of a study, ready for `ngspice -b`."""
-    from cosim.pipeline import build_array
+    from cosim.build import build_array
 
     text = build_array(load_study(study)).netlist()
     if output is not None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from cosim import catalogue, cli, plot
+from cosim.build import build_array
 from cosim.config import load_study
 from cosim.dataset import build_dataset
 from cosim.errors import ConfigError, DataError, IncompleteResult, ParameterError
 from cosim.experiments import Forming, PulseUpdate
-from cosim.pipeline import build_array, report_result, run_study
+from cosim.pipeline import report_result, run_study
 
 STUDY = """
 experiment = ["forming", "pulse_update"]
