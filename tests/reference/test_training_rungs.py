@@ -1,0 +1,35 @@
+"""The behavioural rung against the array rung, on pulses it was not calibrated with.
+
+The stated bound is 2 % of the conductance window. Both sides solve the same published device
+(Galetta et al. 2025), so the bound is on the fit, not on the physics.
+"""
+
+import numpy as np
+import pytest
+
+from cosim import Array, Cell, Parasitics, PulseUpdate, load_model
+from cosim.calibrate import calibrate
+
+
+@pytest.mark.slow
+def test_unseen_pulse_sequence_stays_within_two_percent_of_the_window():
+    array = Array(
+        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
+        rows=1, cols=1, parasitics=Parasitics(),
+        parameters={"c_0": np.full((1, 1), 0.7), "phi_0": np.ones((1, 1))},
+    )  # fmt: skip
+    seen = PulseUpdate(array, pulses=150, alternating=40, cycle_spread=False)
+    measured = seen.run(simulator="native", seed=0, progress=False)
+    fit = calibrate(measured)
+    assert fit.report.trajectory_error < 0.02
+
+    rng = np.random.default_rng(5)
+    unseen = tuple(int(s) for s in np.where(rng.random(80) < 0.55, 1, -1))
+    truth = (
+        PulseUpdate(array.with_states(measured), sequence=unseen, cycle_spread=False)
+        .run(simulator="native", seed=0, progress=False)["conductance"]
+        .values[:, 0, 0]
+    )
+    start = float(measured["conductance"].values[-1, 0, 0])
+    predicted = fit.device.train(start, np.array(unseen))
+    assert np.abs(predicted - truth).max() < 0.02 * fit.device.window
