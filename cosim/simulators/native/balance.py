@@ -1,8 +1,9 @@
 """Kirchhoff's current law on both line families: what is left over at every node.
 
-Wire currents are differences of *deviations* (see :mod:`cosim.simulators.native.lines`), so the
-balance keeps its digits however good the wires are.  Lines of zero resistance are one node: their
-imbalance is the sum over the line.
+Wire currents are differences of *deviations* (see :mod:`cosim.simulators.native.lines`), and what
+all nodes of a line have in common is kept apart in `offset`, so the balance keeps its digits
+however good the wires are and however far a line is from its driver.  Lines of zero resistance are
+one node: their imbalance is the sum over the line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cosim.simulators.native.lines import _STRICT, Floats
 def balance_rows(
     current: Floats,
     delta: Floats,
+    offset: Floats,
     cols: int,
     r: float,
     g_start: Floats,
@@ -38,8 +40,8 @@ def balance_rows(
         for j in range(cols):
             total += current[i, j]
             largest = max(largest, abs(current[i, j]))
-        first = -g_start[i] * delta[i, 0] if g_start[i] < np.inf else 0.0
-        final = -g_end[i] * delta[i, last] if g_end[i] < np.inf else 0.0
+        first = -g_start[i] * (offset[i] + delta[i, 0]) if g_start[i] < np.inf else 0.0
+        final = -g_end[i] * (offset[i] + delta[i, last]) if g_end[i] < np.inf else 0.0
         if r == 0.0:
             # One node. An ideal driver supplies whatever is missing (the start one if both are).
             if g_start[i] == np.inf:
@@ -84,6 +86,7 @@ def balance_rows(
 def balance_columns(
     current: Floats,
     delta: Floats,
+    offset: Floats,
     cols: int,
     r: float,
     g_start: Floats,
@@ -103,8 +106,10 @@ def balance_columns(
     largest = 0.0
     for j in range(cols):
         total[j] = 0.0
-        delivered[j, 0] = -g_start[j] * delta[0, j] if g_start[j] < np.inf else 0.0
-        delivered[j, 1] = -g_end[j] * delta[last, j] if g_end[j] < np.inf else 0.0
+        first = -g_start[j] * (offset[j] + delta[0, j])
+        delivered[j, 0] = first if g_start[j] < np.inf else 0.0
+        final = -g_end[j] * (offset[j] + delta[last, j])
+        delivered[j, 1] = final if g_end[j] < np.inf else 0.0
     for i in range(rows):
         for j in range(cols):
             into = current[i, j]

@@ -150,27 +150,48 @@ class LinearCrossbar:
         f_column[:, : self.cols] = v_row[:, None] - v_column[None, :]
         f_column *= g
         np.negative(f_column, out=f_row)
-        u, w = np.zeros((2, *g.shape))
-        count = self._solve_forces(u, w, f_row, f_column)
-        method = "krylov"
-        if count >= 0:
-            solution = self._finish(v_row, v_column, u, w, count, method)
-            if solution.residual <= 1e-9:
+        for method in ("krylov", "direct"):
+            solution = self._refined(v_row, v_column, f_row.copy(), f_column.copy(), method)
+            if solution is not None and solution.residual <= 1e-9:
                 return solution
-        if self._direct is None:
-            inner = g[:, : self.cols]
-            self._direct = assemble(inner, inner, self.row, self.column)
-        u[:, : self.cols], w[:, : self.cols] = self._direct.solve(
-            f_row[:, : self.cols], f_column[:, : self.cols]
+        raise NotConverged(
+            thing="currents do not balance at every node of the linear array",
+            value=solution.residual if solution else None,
+            limit="1e-9 of the largest branch current",
+            next_step="Look for lines without any path to a driver",
         )
-        solution = self._finish(v_row, v_column, u, w, 0, "direct")
-        if not solution.residual <= 1e-9:
-            raise NotConverged(
-                thing="currents do not balance at every node of the linear array",
-                value=solution.residual,
-                limit="1e-9 of the largest branch current",
-                next_step="Look for lines without any path to a driver",
-            )
+
+    def _refined(
+        self, v_row: Floats, v_column: Floats, f_row: Floats, f_column: Floats, method: str
+    ) -> LinearSolution | None:
+        """Solve, and solve again for what is left where rounding on a far-off line needs it."""
+        inner = (slice(None), slice(0, self.cols))
+        u, w, du, dw = np.zeros((4, *self._g.shape))
+        row_offset, column_offset = np.zeros(self.rows), np.zeros(self.cols)
+        solution: LinearSolution | None = None
+        total = 0
+        for _ in range(3):
+            if method == "krylov":
+                count = self._solve_forces(du, dw, f_row, f_column)
+                if count < 0:
+                    break
+                total += count
+            else:
+                if self._direct is None:
+                    self._direct = assemble(self._g[inner], self._g[inner], self.row, self.column)
+                du[inner], dw[inner] = self._direct.solve(f_row[inner], f_column[inner])
+            u += du
+            w += dw
+            row_offset += u[:, 0]
+            column_offset += w[0, : self.cols]
+            u[inner] -= u[:, :1].copy()
+            w[inner] -= w[:1, : self.cols].copy()
+            solution = self._finish(
+                v_row + row_offset, v_column + column_offset, u, w, row_offset, column_offset,
+                f_row, f_column, total, method,
+            )  # fmt: skip
+            if solution.residual <= 1e-11:
+                break
         return solution
 
     def solve_many(self, row_voltages: ArrayLike, column_voltages: ArrayLike) -> Floats:
@@ -218,22 +239,33 @@ class LinearCrossbar:
         return matrix
 
     def _finish(
-        self, v_row: Floats, v_column: Floats, u: Floats, w: Floats, count: int, method: str
+        self,
+        v_row: Floats,
+        v_column: Floats,
+        u: Floats,
+        w: Floats,
+        row_offset: Floats,
+        column_offset: Floats,
+        f_row: Floats,
+        f_column: Floats,
+        count: int,
+        method: str,
     ) -> LinearSolution:
+        """Currents and their balance; leaves what is out of balance in the forces."""
         from cosim.simulators.native.balance import balance_columns, balance_rows
 
         rows, cols = self.rows, self.cols
         cell = np.zeros_like(self._g)
         cell[:, :cols] = (v_row[:, None] - v_column[None, :]) + (u - w)[:, :cols]
         cell *= self._g
-        scratch = np.zeros_like(cell)
         by_row, by_column = np.zeros((rows, 2)), np.zeros((cols, 2))
         worst_row, large_row = balance_rows(
-            cell, u, cols, self.row.resistance, self.row.start, self.row.end, scratch, by_row
-        )
+            cell, u, row_offset, cols, self.row.resistance, self.row.start, self.row.end,
+            f_row, by_row,
+        )  # fmt: skip
         worst_column, large_column = balance_columns(
-            cell, w, cols, self.column.resistance, self.column.start, self.column.end,
-            scratch, by_column, np.zeros(self._width),
+            cell, w, column_offset, cols, self.column.resistance, self.column.start,
+            self.column.end, f_column, by_column, np.zeros(self._width),
         )  # fmt: skip
         worst, large = max(worst_row, worst_column), max(large_row, large_column)
         return LinearSolution(

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import NotConverged
-from cosim.simulators.native.direct import Lines, assemble
+from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.equations import CellEquations
+from cosim.simulators.native.steps import Convergence, newton_step
 
 Floats = NDArray[np.float64]
 
@@ -30,27 +31,6 @@ _SHARED = 64 * 64
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     # By process: threads do not survive a fork.
     return ThreadPoolExecutor(threads, thread_name_prefix="cells")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Convergence:
-    """How a solve ended.
-
-    Parameters
-    ----------
-    residual : float
-        Largest imbalance of currents at any node over the largest branch current.
-    newton, krylov, evaluations : int
-        Array Newton steps, Krylov iterations, cell evaluations.
-    direct : int
-        Steps that needed the sparse direct solver.
-    """
-
-    residual: float
-    newton: int
-    krylov: int
-    evaluations: int
-    direct: int
 
 
 @dataclass(eq=False, kw_only=True)
@@ -99,9 +79,9 @@ class ArraySystem:
         self._slopes = np.zeros((self.rows, self.cols, 2 * n))
         self._at = np.zeros((self.rows, self.cols, 2))
         self.u, self.w, self.current = np.zeros((3, *shape))
-        self._g1, self._g2, self._f_row, self._f_col = np.zeros((4, *shape))
-        self._a_row, self._a_col = np.zeros((2, *shape))
-        self._last_row, self._last_col = np.zeros(self.bit.start.size), np.zeros(self.cols)
+        self.g1, self.g2, self.f_row, self.f_col = np.zeros((4, *shape))
+        self.a_row, self.a_col = np.zeros((2, *shape))
+        self.last_row, self.last_col = np.zeros(self.bit.start.size), np.zeros(self.cols)
         dynamic = any(name.startswith("x_reram_") for name in self.equations.unknowns) and (
             len(self.equations.unknowns) - self.equations.nodes > len(self.equations.settled)
         )
@@ -111,6 +91,8 @@ class ArraySystem:
         nodes = self.equations.nodes
         self._weights = np.ones(n)
         self._weights[nodes : n - states] = 1000.0
+        # What all nodes of a line share of their deviation, apart from u and w.
+        self.bit_offset, self.source_offset = np.zeros(self.bit.start.size), np.zeros(self.cols)
         self.bit_delivered = np.zeros((self.bit.start.size, 2))
         self.source_delivered = np.zeros((self.cols, 2))
 
@@ -152,11 +134,28 @@ class ArraySystem:
 
     def snapshot(self) -> tuple[Floats, ...]:
         """Copy of the present solution, for :meth:`restore`."""
-        return tuple(a.copy() for a in (self.u, self.w, self.y, self._slopes, self._at))
+        return tuple(a.copy() for a in self._solution())
+
+    def _solution(self) -> tuple[Floats, ...]:
+        offsets = self.bit_offset, self.source_offset
+        return self.u, self.w, *offsets, self.y, self._slopes, self._at
+
+    def _rebase(self) -> None:
+        """Move what the nodes of a line have in common from the deviations to the offsets."""
+        shared = self.w[0, : self.cols].copy()
+        self.source_offset += shared
+        self.w[:, : self.cols] -= shared
+        if self.parallel:
+            shared = self.u[0, : self.cols].copy()
+            self.u[:, : self.cols] -= shared
+        else:
+            shared = self.u[:, 0].copy()
+            self.u[:, : self.cols] -= shared[:, None]
+        self.bit_offset += shared
 
     def restore(self, saved: tuple[Floats, ...]) -> None:
         """Go back to a solution that :meth:`snapshot` returned."""
-        for own, old in zip((self.u, self.w, self.y, self._slopes, self._at), saved, strict=True):
+        for own, old in zip(self._solution(), saved, strict=True):
             own[:] = old
         self.warm = True
 
@@ -165,16 +164,17 @@ class ArraySystem:
     ) -> Convergence:
         """Raise all line voltages together from zero, where everything is at rest."""
         self.warm = False
-        self.u[:], self.w[:] = 0.0, 0.0
+        for part in (self.u, self.w, self.bit_offset, self.source_offset):
+            part[:] = 0.0
         reached, advance = 0.0, 0.25
         done: Convergence | None = None
         while reached < 1.0:
             trial = min(1.0, reached + advance)
-            keep = self.u.copy(), self.w.copy()
+            keep = self.snapshot()
             try:
                 done = self._newton(trial * bit, trial * source, gate, held, step)
             except NotConverged:
-                self.u[:], self.w[:] = keep
+                self.restore(keep)
                 self.warm = False
                 advance *= 0.25
                 if advance < 1e-3:
@@ -200,17 +200,18 @@ class ArraySystem:
         gate = np.asarray(gate, dtype=float)
         small = 1e-5 if self.warm else 1e-3
         cold = 0 if self.warm else 1
+        top, bottom = bit + self.bit_offset, source + self.source_offset
 
         def cells(first: int, stop: int) -> tuple[int, int, float]:
             done: tuple[int, int, float] = solve_cells(
                 self.equations.step, self.equations.prepare,
                 self.parameters, self.equations.prepared, self.varying, self.values, held,
-                row_zero if self.parallel else bit, bit if self.parallel else col_zero,
-                row_zero, source,
+                row_zero if self.parallel else top, top if self.parallel else col_zero,
+                row_zero, bottom,
                 gate if self.gate_along_rows else row_zero,
                 col_zero if self.gate_along_rows else gate,
                 float(step), small, self.u, self.w, self.y, self._slopes, self._at, self.current,
-                self._g1, self._g2, self.rates, self._weights, self.equations.nodes, self.cols,
+                self.g1, self.g2, self.rates, self._weights, self.equations.nodes, self.cols,
                 first, stop, cold,
             )  # fmt: skip
             return done
@@ -231,20 +232,20 @@ class ArraySystem:
         self._unfinished = last > 1e-6
         total = np.zeros(self._width)
         if self.parallel:
-            np.negative(self.current, out=self._f_row)
-            flow = self._f_row.copy()
+            np.negative(self.current, out=self.f_row)
+            flow = self.f_row.copy()
             worst_bit, large_bit = balance_columns(
-                flow, self.u, self.cols, self.bit.resistance, self.bit.start, self.bit.end,
-                self._f_row, self.bit_delivered, total,
+                flow, self.u, self.bit_offset, self.cols, self.bit.resistance, self.bit.start,
+                self.bit.end, self.f_row, self.bit_delivered, total,
             )  # fmt: skip
         else:
             worst_bit, large_bit = balance_rows(
-                self.current, self.u, self.cols, self.bit.resistance, self.bit.start,
-                self.bit.end, self._f_row, self.bit_delivered,
+                self.current, self.u, self.bit_offset, self.cols, self.bit.resistance,
+                self.bit.start, self.bit.end, self.f_row, self.bit_delivered,
             )  # fmt: skip
         worst, large = balance_columns(
-            self.current, self.w, self.cols, self.source.resistance, self.source.start,
-            self.source.end, self._f_col, self.source_delivered, total,
+            self.current, self.w, self.source_offset, self.cols, self.source.resistance,
+            self.source.start, self.source.end, self.f_col, self.source_delivered, total,
         )  # fmt: skip
         large = max(large, large_bit, float(np.max(np.abs(self.current))))
         return max(worst, worst_bit), large, evaluations, -1
@@ -269,7 +270,9 @@ class ArraySystem:
                 )  # fmt: skip
             if count == self.max_newton:
                 break
-            du, dw, iterations = self._step(min(1e-4, max(1e-9, 1e-3 * worst / max(large, 1e-300))))
+            du, dw, iterations = newton_step(
+                self, min(1e-4, max(1e-9, 1e-3 * worst / max(large, 1e-300)))
+            )
             krylov += max(iterations, 0)
             direct += iterations < 0
             base_u, base_w = self.u.copy(), self.w.copy()
@@ -295,11 +298,12 @@ class ArraySystem:
                     self.u[:], self.w[:] = base_u, base_w
                     raise self._failure(worst / large)
             worst, large = new, new_large
+            self._rebase()
         raise self._failure(worst / large)
 
     def _rounding(self) -> float:
         # A femtovolt over the best cell is below the rounding of the voltages themselves.
-        return 1e-15 * max(float(np.max(np.abs(self._g1))), float(np.max(np.abs(self._g2))))
+        return 1e-15 * max(float(np.max(np.abs(self.g1))), float(np.max(np.abs(self.g2))))
 
     def _balanced(self, worst: float, large: float) -> bool:
         return worst <= max(self.tolerance * large, self._rounding())
@@ -311,40 +315,3 @@ class ArraySystem:
             limit=f"{self.tolerance:g} of the largest branch current",
             next_step="Look for lines without a path to a driver, or raise the voltages in steps",
         )
-
-    def _step(self, forcing: float) -> tuple[Floats, Floats, int]:
-        """Newton step of the deviations; iterations, or -1 for the direct solver."""
-        from cosim.simulators.native import lines
-        from cosim.simulators.native.gmres import solve_newton
-
-        factor = lines.factor_columns if self.parallel else lines.factor_rows
-        du, dw = np.zeros_like(self.u), np.zeros_like(self.w)
-        bad = factor(
-            self._g1, self.cols, self.bit.resistance, self.bit.start, self.bit.end,
-            self._a_row, self._last_row,
-        )  # fmt: skip
-        bad_col = lines.factor_columns(
-            self._g2, self.cols, self.source.resistance, self.source.start, self.source.end,
-            self._a_col, self._last_col,
-        )  # fmt: skip
-        if max(bad, bad_col) < 0:
-            count, reached = solve_newton(
-                self._g1, self._g2, self.cols, self.parallel,
-                self.bit.resistance, self._a_row, self._last_row,
-                self.source.resistance, self._a_col, self._last_col,
-                self._f_row, self._f_col, du, dw, forcing, 30, 6,
-            )  # fmt: skip
-            if reached <= max(10.0 * forcing, 1e-3):
-                return du, dw, int(count)
-        inner = (slice(None), slice(0, self.cols))
-        system = assemble(
-            self._g1[inner], self._g2[inner], self.bit, self.source, parallel=self.parallel
-        )
-        du[inner], dw[inner] = system.solve(self._f_row[inner], self._f_col[inner])
-        if not (np.isfinite(du).all() and np.isfinite(dw).all()):
-            raise NotConverged(
-                thing="the array's equations are singular",
-                limit="every node needs a conducting path to a driver",
-                next_step="Drive the floating lines, or give the open cells a finite resistance",
-            )
-        return du, dw, -1

@@ -153,13 +153,14 @@ class Recorder:
 
 
 def _bit(system: ArraySystem, drives: Drives) -> Floats:
-    base = np.where(system.bit.start + system.bit.end > 0, drives[0], 0.0)
+    base = np.where(system.bit.start + system.bit.end > 0, drives[0], 0.0) + system.bit_offset
     base = base[None, :] if system.parallel else base[:, None]
     return np.asarray(system.u[:, : system.cols] + base)
 
 
 def _source(system: ArraySystem, drives: Drives) -> Floats:
-    base = np.where(system.source.start + system.source.end > 0, drives[1], 0.0)
+    driven = system.source.start + system.source.end > 0
+    base = np.where(driven, drives[1], 0.0) + system.source_offset
     return np.asarray(system.w[:, : system.cols] + base[None, :])
 
 

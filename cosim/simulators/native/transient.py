@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import NotConverged
-from cosim.simulators.native.newton import ArraySystem, Convergence
+from cosim.simulators.native.newton import ArraySystem
+from cosim.simulators.native.steps import Convergence
 
 if TYPE_CHECKING:
     from cosim.simulators.native.build import Stimuli
