@@ -8,9 +8,10 @@ from numpy.testing import assert_allclose
 
 from compact_models import load_model
 from compact_models.emit.functions import compile_model
-from cosim.errors import ConfigError, CosimError, NetlistError
+from cosim.errors import ConfigError, CosimError, NetlistError, NotConverged
 from cosim.simulators.base import Simulator, get_simulator
-from cosim.simulators.native import LinearCrossbar, Lines, NativeSimulator
+from cosim.simulators.native import LinearCrossbar, Lines, NativeSimulator, build_system
+from cosim.simulators.native.build import array_states
 from cosim.simulators.native.equations import cell_equations, parameter_vector
 from netlists import bias
 from netlists.analysis import DcSweep, OperatingPoint, Transient
@@ -232,3 +233,51 @@ def test_what_it_cannot_do_is_an_error(reram, nmos):
         solve(array, drives=drives | {"wl0": None})
     with pytest.raises(CosimError):
         solve(array, drives=drives, probes=("state:nothing",))
+
+
+def test_random_arrays_are_right_or_refused(reram, nmos):
+    right = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        shape = tuple(int(k) for k in rng.integers(1, 9, 2))
+        series = 223.0 * rng.lognormal(0, 0.3, shape)
+        series[rng.random(shape) < rng.choice([0.0, 0.2])] = 1e12
+        density = rng.uniform(0.1, 6.0, shape)
+        density[rng.random(shape) < rng.choice([0.0, 0.2])] = 30.0
+        wire = [0.0, 1e-6, 0.35, 50.0, 1e4, 1e7]
+        ends = ["start", "end", "both"]
+        array = Array(
+            Cell(reram, nmos),
+            rows=shape[0],
+            cols=shape[1],
+            parameters={
+                "c_0": density,
+                "R_s": series,
+                "phi_0": np.where(rng.random(shape) < rng.choice([0.0, 0.5]), 0.0, 1.0),
+            },
+            layout=str(rng.choice(["crossing", "parallel"])),
+            drive=Drive(bit_line=str(rng.choice(ends)), source_line=str(rng.choice(ends))),
+            parasitics=Parasitics(
+                r_row=float(rng.choice(wire)),
+                r_col=float(rng.choice(wire)),
+                r_driver=float(rng.choice([0.0, 100.0, 1e5])),
+            ),
+        )
+        bits, words = (array.line_set(kind).count for kind in ("bl", "wl"))
+        floating = frozenset(f"bl{k}" for k in range(bits) if rng.random() < 0.1)
+        system = build_system(array, floating=floating)
+        try:
+            done = system.solve(
+                bit=rng.uniform(-1, 1, bits) * rng.choice([0.2, 1.5, 3.3]),
+                source=rng.uniform(0, 1, array.cols) * rng.choice([0.0, 1.5, 3.3]),
+                gate=rng.choice([-0.3, 0.0, 0.6, 1.2, 3.3], words),
+                held=array_states(array),
+            )
+        except NotConverged:
+            continue
+        assert done.residual <= 1e-9
+        total = system.bit_delivered.sum() + system.source_delivered.sum()
+        flows = np.abs(system.bit_delivered).sum() + np.abs(system.source_delivered).sum()
+        assert abs(total) <= 1e-8 * flows + 1e-15
+        right += 1
+    assert right >= 57

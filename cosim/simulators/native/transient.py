@@ -188,8 +188,8 @@ def run_transient(
             for a, b in zip(stimuli.at(t), stimuli.at(float(mark)), strict=True)
         )
         longest = analysis.max_step or np.inf
-        if moving:
-            # A ramp is a measured curve: its points follow the suggested step.
+        if moving and mark - t > 0.02 * analysis.stop:
+            # A long ramp is a measured curve: its points follow the suggested step.
             longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
         while t < mark:
             t, done = integrator.step(t, float(mark), longest)
