@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from compact_models.errors import ModelError, NetlistError, ParameterError
 from compact_models.model import CompactModel
 from netlists.names import check_library_lines
-from netlists.spice import assemble, number, testbench_elements
+from netlists.spice import assemble, number, solver_options, testbench_elements
 from netlists.topology import DeviceKey, Element, split_parameters, subcircuit_name
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["CompiledNetlist", "compiled_netlist"]
 
 _INNER = re.compile(r"(?i)v\(x([rm]_\d+_\d+)\.(\w+)\)\Z")
-# Cells from which KLU beats ngspice's own sparse solver: with wires 1.5 times at 16 x 16, 3 times
-# at 32 x 32.
-KLU_CELLS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +196,6 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
         terminals = {n.lower() for n in outside.get(role, ())}
         shared = inner is not None and inner[2].lower() in terminals
         vectors[name] = name if shared else vector_name(name)
-    klu = ("klu",) if array.rows * array.cols >= KLU_CELLS else ()
     text = assemble(
         testbench,
         raw,
@@ -207,7 +203,7 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
         elements=rest,
         vectors=tuple(vectors.values()),
         before=tuple(f"pre_osdi {stem}.osdi" for stem in modules),
-        options=klu,
+        options=solver_options(array),
     )
     return CompiledNetlist(
         text=text,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
 SWEEP = "sweep_value"
+# Cells from which KLU beats the simulator's own sparse solver. With wires, a pulse in ngspice 46:
+# compiled devices 1.5 times at 16 x 16 and 3 times at 32 x 32, subcircuits 8 times at 16 x 16.
+_KLU_CELLS = 256
 _FAR = 1e3
 """A pulse train that must not repeat gets a period this many times its length."""
 
@@ -231,6 +234,11 @@ def _options(testbench: Testbench, more: tuple[str, ...] = ()) -> str:
     return _wrap(words)
 
 
+def solver_options(array: Array) -> tuple[str, ...]:
+    """KLU for large arrays; an ngspice built without it ignores the word."""
+    return ("klu",) if array.rows * array.cols >= _KLU_CELLS else ()
+
+
 def assemble(
     testbench: Testbench,
     raw: str,
@@ -283,4 +291,5 @@ def netlist(testbench: Testbench, raw: str = "result.raw") -> str:
         preamble=definitions(testbench.built_array),
         elements=testbench.elements(),
         vectors=testbench.vector_names(),
+        options=solver_options(testbench.array),
     )
