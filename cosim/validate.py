@@ -50,7 +50,7 @@ def run_validation(rung: str | None = None, quick: bool = False, json: bool = Fa
         text = render(rows, worse)
         text += f"\n{time.monotonic() - started:.0f} s"
     print(text)
-    return 1 if worse else 0
+    return 1 if worse or any(r.verdict is Verdict.FAILED for r in rows) else 0
 
 
 def summary(rows: Sequence[Row], worse: Sequence[Row]) -> dict[str, Any]:
