@@ -73,11 +73,11 @@ def test_aihwkit_pulses_like_the_device(form):
     config.update.update_bl_management = config.update.update_management = False
     tile = AnalogTile(1000, 2, config)
     tile.set_weights(torch.full((1000, 2), -0.8))
-    tile.set_learning_rate(1.0)
+    tile.set_learning_rate(preset.fields["dw_min"])
     start, expected = device.conductance(0.1), []
     u = device.normalise(start)
     for _ in range(30):
-        tile.update(torch.tensor([1.0, 0.0]), torch.full((1000,), -preset.fields["dw_min"]))
+        tile.update(torch.tensor([1.0, 0.0]), torch.full((1000,), -1.0))
         u = device.up.apply(u)
         expected.append(2 * float(u) - 1)
     got = float(tile.get_weights()[0][:, 0].mean())
