@@ -138,7 +138,7 @@ def netlist(
     saved = [f"v(mem{j}) v(spikep{j}) v(spiken{j})" for j in range(neurons)]
     saved += [f"i(vcp{j}) i(vcn{j}) i(vi{j}) i(vn{j})" for j in range(neurons)]
     lines += [".save " + s for s in saved]
-    lines.append(".options reltol=1e-4 abstol=1e-13 chgtol=1e-17 method=trap")
+    lines.append(".options reltol=1e-4 abstol=1e-13 chgtol=1e-17 method=trap trtol=1")
     lines.append(f".tran 1e-9 {stop!r} 0 {p['pulse'] / 10!r}")
     lines.append(".end")
     return "\n".join(lines) + "\n"

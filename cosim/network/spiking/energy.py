@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cosim.network.spiking.hardware import Chip, bit_line_current, effective_pulse
+from cosim.network.spiking.hardware import Chip, bit_line_charge
 from cosim.network.spiking.layer import Classified
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ def event_energy(chip: Chip) -> dict[str, NDArray[np.float64]]:
     ``clamp``: two amplifiers awake for one window. ``word_line``: charging the gates.
     """
     p = chip.parameters
-    current = bit_line_current(chip.conductance, p)
-    shape = current.shape[:2]
-    charge = current * effective_pulse(p)
+    charge = bit_line_charge(chip.conductance, p)
+    shape = charge.shape[:2]
     return {
         "synapse": p["supply"] * charge.sum(-1),
         "injector": p["supply"] * p["copy_ratio"] * (charge * chip.gain[:, None, :]).sum(-1),

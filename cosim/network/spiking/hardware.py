@@ -77,8 +77,8 @@ class Chip:
         """The behavioural layer of this chip."""
         p = self.parameters
         step = weight_step(p)
-        bit_line = bit_line_current(self.conductance, p)
-        ratio = p["copy_ratio"] * effective_pulse(p) / p["membrane_capacitance"] / step
+        bit_line = bit_line_charge(self.conductance, p)
+        ratio = p["copy_ratio"] / p["membrane_capacitance"] / step
         weights = ratio * (
             bit_line[..., 0] * self.gain[:, None, 0] - bit_line[..., 1] * self.gain[:, None, 1]
         )
@@ -108,7 +108,7 @@ def timing_of(parameters: Mapping[str, float]) -> NeuronTiming:
     return NeuronTiming(
         threshold=p["threshold"] / step,
         rail=(p["supply"] / 2) / step,
-        pulse=effective_pulse(p),
+        pulse=float(effective_pulse(p)),
         refractory=p["refractory"] - REFRACTORY_DEFICIT,
         reset=p["reset_time"] + RESET_EXCESS,
         delay=SPIKE_DELAY,
@@ -124,31 +124,39 @@ def cell_conductance(
     return np.asarray(g / (1.0 + g * parameters["selector_resistance"]))
 
 
-def bit_line_current(
-    conductance: ArrayLike, parameters: Mapping[str, float]
+def effective_pulse(
+    parameters: Mapping[str, float], conductance: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Current of one synapse's bit line [A]; cells are on the last axis.
+    r"""Length of a rectangular pulse with the charge of the real word-line pulse [s].
+
+    The access transistor conducts as soon as the word line passes its threshold, so the edges
+    count in part. With the overdrive u from 0 to 1 along an edge, its resistance is R / u and
+    the cell c passes the share :math:`(c + R) / (c + R / u)` of its full current, whose mean is
+
+    .. math:: (c + R) \left( 1/c - R/c^2 \, \ln(1 + c/R) \right).
+
+    Parameters
+    ----------
+    conductance : array_like, optional
+        Of the cells [S]; a nominal LRS cell when not given.
+    """
+    p = parameters
+    c = 1.0 / np.asarray(p["g_lrs"] if conductance is None else conductance, dtype=float)
+    r = p["selector_resistance"]
+    share = (c + r) * (1.0 / c - r / c**2 * np.log1p(c / r))
+    above = 1.0 - p["selector_threshold"] / p["word_line_voltage"]
+    return np.asarray(p["pulse"] - EDGE + 2.0 * EDGE * share * above)
+
+
+def bit_line_charge(conductance: ArrayLike, parameters: Mapping[str, float]) -> NDArray[np.float64]:
+    """Charge of one event on a synapse's bit line [C]; cells are on the last axis.
 
     The clamp's own resistance takes its share: four cells carry less than four times one.
     """
-    total = cell_conductance(conductance, parameters).sum(axis=-1)
     p = parameters
-    return np.asarray(p["read_voltage"] * total / (1.0 + p["clamp_resistance"] * total))
-
-
-def effective_pulse(parameters: Mapping[str, float]) -> float:
-    """Length of a rectangular pulse with the charge of the real word-line pulse [s].
-
-    The access transistor conducts as soon as the word line passes its threshold, so the
-    edges count in part: integral over the edges of the current of an LRS cell.
-    """
-    p = parameters
-    swing, threshold = p["word_line_voltage"], p["selector_threshold"]
-    gate = np.linspace(threshold, swing, 2001)[1:]
-    on = p["selector_resistance"] * (swing - threshold) / (gate - threshold)
-    cell = 1.0 / p["g_lrs"]
-    share = (cell + p["selector_resistance"]) / (cell + on)
-    return p["pulse"] - EDGE + 2.0 * EDGE * float(np.mean(share)) * (swing - threshold) / swing
+    cells = cell_conductance(conductance, p)
+    flat = p["read_voltage"] / (1.0 + p["clamp_resistance"] * cells.sum(axis=-1))
+    return np.asarray(flat * (cells * effective_pulse(p, conductance)).sum(axis=-1))
 
 
 def pulse_latency(parameters: Mapping[str, float]) -> float:
@@ -158,16 +166,15 @@ def pulse_latency(parameters: Mapping[str, float]) -> float:
     its time constant.
     """
     p = parameters
-    return (p["pulse"] + EDGE - effective_pulse(p)) / 2.0 + p["copy_lag"]
+    return float(p["pulse"] + EDGE - effective_pulse(p)) / 2.0 + p["copy_lag"]
 
 
 def weight_step(parameters: Mapping[str, float]) -> float:
     """Membrane step of weight 1 with nominal cells [V]."""
     p = parameters
-    low = bit_line_current(np.full(CELLS, p["g_hrs"]), p)
-    one = bit_line_current(np.r_[p["g_lrs"], np.full(CELLS - 1, p["g_hrs"])], p)
-    charge = p["copy_ratio"] * float(one - low) * effective_pulse(p)
-    return charge / p["membrane_capacitance"]
+    low = bit_line_charge(np.full(CELLS, p["g_hrs"]), p)
+    one = bit_line_charge(np.r_[p["g_lrs"], np.full(CELLS - 1, p["g_hrs"])], p)
+    return p["copy_ratio"] * float(one - low) / p["membrane_capacitance"]
 
 
 def nominal_states(weights: ArrayLike) -> NDArray[np.bool_]:

@@ -37,10 +37,10 @@ def lead(data: xr.Dataset, published: bool = True) -> Any:
         left.plot(data.lead, 100 * chip.accuracy, **style)
         right.plot(data.lead, chip.events, **style)
     if published:
-        for value, what, style_of in ((88, "ideal", "--"), (84, "chip", ":")):
-            left.axhline(value, color=SOFT, ls=style_of, lw=0.8)
+        for value, what, line, side in ((88, "ideal", "--", "bottom"), (84, "chip", ":", "top")):
+            left.axhline(value, color=SOFT, ls=line, lw=0.8)
             text = f"{value} % {what}, published"
-            left.annotate(text, (20, value), ha="right", va="top", color=SOFT, size=7.5)
+            left.annotate(text, (0.6, value), ha="left", va=side, color=SOFT, size=7)
         right.plot(10, 136, "*", color=RED, ms=10, label="published")
     left.set(xlabel="lead dS [output spikes]", ylabel="accuracy [%]", title="Accuracy")
     right.set(xlabel="lead dS [output spikes]", ylabel="spikes an image", title="Input spikes")
@@ -73,7 +73,7 @@ def losses(data: xr.Dataset) -> Any:
         title=f"Ideal {ideal:.1f} %, chips {float(whole.mean()):.1f} % "
         f"({float(whole.min()):.1f} to {float(whole.max()):.1f})",
     )
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
     return figure
 
 
