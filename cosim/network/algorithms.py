@@ -62,8 +62,8 @@ class TransferOptions:
 
     fast: float = 1.0
     every: int = 1
-    sweep: int | None = None
-    lift: float = 1.0
+    sweep: int | None = 100
+    lift: float = 0.3
     flip: float = 0.1
     memory: float = 0.5
     read_sigma: float = 0.0

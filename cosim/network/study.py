@@ -59,9 +59,9 @@ class DeviceConfig(_Strict):
 class TransferConfig(_Strict):
     """See `TransferOptions`."""
 
-    fast: float = Field(default=0.3, gt=0)
+    fast: float = Field(default=1.0, gt=0)
     every: int = Field(default=1, ge=1)
-    sweep: int | None = Field(default=None, ge=1)
+    sweep: int | None = Field(default=100, ge=1)
     lift: float = Field(default=0.3, gt=0)
     flip: float = Field(default=0.1, ge=0, le=1)
     memory: float = Field(default=0.5, gt=0, le=1)
