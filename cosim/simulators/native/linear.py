@@ -190,7 +190,7 @@ class LinearCrossbar:
                 v_row + row_offset, v_column + column_offset, u, w, row_offset, column_offset,
                 f_row, f_column, total, method,
             )  # fmt: skip
-            if solution.residual <= 1e-11:
+            if solution.residual <= 1e-12:
                 break
         return solution
 

@@ -71,8 +71,10 @@ class ArraySystem:
 
     def __post_init__(self) -> None:
         from cosim.simulators.native import lines
+        from cosim.simulators.native.cells import pin
 
         self._width = lines.width(self.cols)
+        self._compiled = pin(self.equations)
         shape = (self.rows, self._width)
         n = len(self.equations.unknowns)
         self.y = np.zeros((self.rows, self.cols, n))
@@ -204,7 +206,7 @@ class ArraySystem:
 
         def cells(first: int, stop: int) -> tuple[int, int, float]:
             done: tuple[int, int, float] = solve_cells(
-                self.equations.step, self.equations.prepare,
+                *self._compiled,
                 self.parameters, self.equations.prepared, self.varying, self.values, held,
                 row_zero if self.parallel else top, top if self.parallel else col_zero,
                 row_zero, bottom,
