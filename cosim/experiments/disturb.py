@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from compact_models.errors import ConfigError, best_matches
 from cosim.experiments.open_loop import OpenLoop
-from cosim.experiments.pulse_map import Access, Population, draw_population
+from cosim.experiments.population import Population, draw_population
+from cosim.experiments.pulse_map import Access
 
 if TYPE_CHECKING:
     import xarray as xr

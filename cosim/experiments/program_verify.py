@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
-from cosim.experiments.pulse_map import Access, Population, draw_population, selector
+from cosim.experiments.population import Population, draw_population
+from cosim.experiments.pulse_map import Access, selector
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -84,7 +84,7 @@ def electrothermal(quick: bool) -> Figures:
 
 def _population(count: int, *, spread: bool = True, cycle: bool = True) -> Any:
     from compact_models import load_model
-    from cosim.experiments.pulse_map import draw_population
+    from cosim.experiments.population import draw_population
 
     rng = np.random.default_rng(SEED)
     model = load_model("cmo_hfox")
@@ -174,7 +174,8 @@ def disturb(quick: bool) -> Figures:
     """Half-select disturb and fast switching of the 350 nm device."""
     from compact_models import load_model
     from cosim.experiments.disturb import Disturb
-    from cosim.experiments.pulse_map import Access, draw_population
+    from cosim.experiments.population import draw_population
+    from cosim.experiments.pulse_map import Access
 
     rng = np.random.default_rng(SEED)
     population = draw_population(

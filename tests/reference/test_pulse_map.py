@@ -7,8 +7,9 @@ from compact_models import load_model
 from compact_models.errors import ConfigError
 from cosim.experiments.disturb import Disturb
 from cosim.experiments.open_loop import OpenLoop
+from cosim.experiments.population import Population, draw_population
 from cosim.experiments.program_verify import ProgramVerify
-from cosim.experiments.pulse_map import Access, Population, build_map, draw_population
+from cosim.experiments.pulse_map import Access, build_map
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,158 @@
+"""Devices with spread that are pulsed cell by cell, sharing their pulse maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.experiments.pulse_map import Access, Floats, PulseMap, build_map
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """Devices with spread, and the pulse maps they share.
+
+    Parameters
+    ----------
+    model : CompactModel
+    radius : ndarray, shape (k,)
+        Filament radius of each device [m].
+    barrier_set, barrier_reset : ndarray, shape (k,)
+        Shift of each device's migration barrier [J].
+    cycle_sigma : float
+        Cycle-to-cycle spread of the barrier, drawn anew at every pulse [J].
+    rows : int
+        Distinct radii that are tabulated; devices take the nearest quantile.
+    """
+
+    model: Any
+    radius: Floats
+    barrier_set: Floats
+    barrier_reset: Floats
+    cycle_sigma: float = 0.0
+    rows: int = 24
+    _maps: dict[Any, PulseMap] = field(default_factory=dict, repr=False)
+    _table: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Assign every device to a tabulated radius."""
+        distinct = np.unique(self.radius)
+        if distinct.size > self.rows:
+            distinct = np.quantile(self.radius, (np.arange(self.rows) + 0.5) / self.rows)
+        nearest = np.abs(self.radius[:, None] - distinct[None, :]).argmin(axis=1)
+        self._table["radii"], self._table["row"] = distinct, nearest
+
+    @property
+    def size(self) -> int:
+        """Number of devices."""
+        return int(self.radius.size)
+
+    @property
+    def rows_of_devices(self) -> NDArray[np.intp]:
+        """Row of the tabulated radii that each device uses."""
+        return np.asarray(self._table["row"])
+
+    def repeated(self, times: int) -> Population:
+        """Return the same devices `times` times in a row (with shared tables)."""
+        return Population(
+            model=self.model,
+            radius=np.tile(self.radius, times),
+            barrier_set=np.tile(self.barrier_set, times),
+            barrier_reset=np.tile(self.barrier_reset, times),
+            cycle_sigma=self.cycle_sigma,
+            rows=self.rows,
+        )
+
+    def conductance(self, density: Floats, read_voltage: float = 0.2) -> Floats:
+        """Return the conductance [S] of every device at C / 1e25 = `density`."""
+        key = ("read", read_voltage)
+        if key not in self._table:
+            self._table[key] = build_map(
+                self.model, read_voltage, Access(), self._table["radii"], points=400
+            )
+        table = self._table[key]
+        logs = np.log(table.current / read_voltage)
+        out = np.empty_like(density)
+        for r in np.unique(self._table["row"]):
+            who = self._table["row"] == r
+            out[who] = np.exp(np.interp(np.log(density[who]), table.log_density, logs[r]))
+        return out
+
+    def density_at(self, conductance: Floats | float, read_voltage: float = 0.2) -> Floats:
+        """Return C / 1e25 of every device at a conductance [S]."""
+        self.conductance(np.ones(self.size), read_voltage)
+        table = self._table[("read", read_voltage)]
+        wanted = np.log(np.broadcast_to(np.asarray(conductance, float), (self.size,)))
+        out = np.empty(self.size)
+        for r in np.unique(self._table["row"]):
+            who = self._table["row"] == r
+            logs = np.log(table.current[r] / read_voltage)
+            out[who] = np.exp(np.interp(wanted[who], logs, table.log_density))
+        return out
+
+    def pulse_map(self, amplitude: float, access: Access) -> PulseMap:
+        """Return the (cached) map of a pulse amplitude."""
+        key = (amplitude, access)
+        if key not in self._maps:
+            self._maps[key] = build_map(self.model, amplitude, access, self._table["radii"])
+        return self._maps[key]
+
+    def pulse(
+        self,
+        density: Floats,
+        amplitude: float,
+        width: float,
+        access: Access,
+        rng: np.random.Generator | None = None,
+        who: NDArray[np.bool_] | None = None,
+    ) -> Floats:
+        """Return densities after one pulse on the devices `who` (all by default).
+
+        With `rng` the barrier of every pulse gets its cycle-to-cycle shift.
+        """
+        chosen = np.ones(self.size, bool) if who is None else who
+        shift = self.barrier_set if amplitude > 0 else self.barrier_reset
+        total = shift[chosen]
+        if rng is not None and self.cycle_sigma > 0:
+            total = total + self.cycle_sigma * rng.standard_normal(total.shape)
+        after = density.copy()
+        after[chosen] = self.pulse_map(amplitude, access).apply(
+            density[chosen], width, self._table["row"][chosen], total
+        )
+        return after
+
+
+def draw_population(
+    model: Any,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    spread: bool = True,
+    cycle: bool = True,
+    rows: int = 24,
+) -> Population:
+    """Draw devices from the spreads in the model's parameter file.
+
+    Parameters
+    ----------
+    count : int
+        Number of devices.
+    spread, cycle : bool
+        Whether device-to-device and cycle-to-cycle spreads are used.
+    """
+    p = model.parameters
+    drawn = p.sample(rng, (count,), "dtod") if spread else {}
+    cycle_spread = p.parameter("E_i_reset").ctoc if cycle else None
+    return Population(
+        model=model,
+        radius=np.asarray(drawn.get("r", np.full(count, p["r"]))),
+        barrier_set=np.asarray(drawn.get("E_i_set0", np.full(count, p["E_i_set0"])))
+        - p["E_i_set0"],
+        barrier_reset=np.asarray(drawn.get("E_i_reset", np.full(count, p["E_i_reset"])))
+        - p["E_i_reset"],
+        cycle_sigma=0.0 if cycle_spread is None else cycle_spread.sigma,
+        rows=rows,
+    )
