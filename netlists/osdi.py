@@ -106,10 +106,6 @@ def _open(model: CompactModel, nodes: tuple[str, ...]) -> CompactModel:
     return replace(model, terminals=(*model.terminals, *nodes), internal_nodes=inner)
 
 
-def _card(model: CompactModel) -> str:
-    return f"{subcircuit_name(model)}_card"
-
-
 def _outside(testbench: Testbench, letter: str, model: CompactModel) -> tuple[str, ...]:
     """Internal nodes of a device that attachments are wired to.
 
@@ -142,6 +138,58 @@ def _instance(element: Element, outside: tuple[str, ...]) -> str:
     return " ".join(words)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A compiled device of a testbench.
+
+    Parameters
+    ----------
+    name : str
+        Module, and its card without the ending.
+    stem : str
+        Compiled file, without ending.
+    text : str
+        Verilog-A.
+    card : mapping of str to float
+        What all cells share.
+    outside : tuple of str
+        Internal nodes that are terminals, because attachments are wired to them.
+    """
+
+    name: str
+    stem: str
+    text: str
+    card: Mapping[str, float]
+    outside: tuple[str, ...]
+
+
+def device_modules(testbench: Testbench) -> dict[str, Device]:
+    """Our own devices by their role, ``"reram"`` and ``"selector"``."""
+    from compact_models.emit.ngspice import default_instance_parameters
+
+    array = testbench.built_array
+    devices = {}
+    for role, model, values in (
+        ("reram", array.cell.reram, array.parameters),
+        ("selector", array.cell.selector, array.selector_parameters),
+    ):
+        if not isinstance(model, CompactModel):
+            continue
+        common, single = split_parameters(values, model)
+        names = tuple(sorted({*default_instance_parameters(model), *single}))
+        # A compiled device hides its inside, so what the outside is wired to is a terminal.
+        outside = _outside(testbench, "r" if role == "reram" else "m", model)
+        text = module_text(_open(model, outside), names)
+        devices[role] = Device(
+            name=subcircuit_name(model),
+            stem=f"{model.name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}",
+            text=text,
+            card={**dict(model.parameters), **common},
+            outside=outside,
+        )
+    return devices
+
+
 def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledNetlist:
     """Netlist with compiled devices.
 
@@ -157,32 +205,18 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     ModelError
         A device has no Verilog-A form.
     """
-    from compact_models.emit.ngspice import default_instance_parameters
-
     array = testbench.built_array
     selector = array.cell.selector
     lines: list[str] = []
     if selector is not None and not isinstance(selector, CompactModel):
         lines += check_library_lines(selector.library)
-    modules: dict[str, str] = {}
-    outside: dict[str, tuple[str, ...]] = {}
-    for letter, role, model, values in (
-        ("r", "reram", array.cell.reram, array.parameters),
-        ("m", "selector", selector, array.selector_parameters),
-    ):
-        if not isinstance(model, CompactModel):
-            continue
-        common, single = split_parameters(values, model)
-        names = tuple(sorted({*default_instance_parameters(model), *single}))
-        # A compiled device hides its inside, so what the outside is wired to is a terminal.
-        outside[role] = _outside(testbench, letter, model)
-        text = module_text(_open(model, outside[role]), names)
-        stem = f"{model.name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        modules[stem] = text
-        card = {**dict(model.parameters), **common}
-        words = [f".model {_card(model)} {model.name}"]
-        words += [f"{name}={number(value)}" for name, value in card.items()]
+    devices = device_modules(testbench)
+    for device in devices.values():
+        words = [f".model {device.name}_card {device.name}"]
+        words += [f"{name}={number(value)}" for name, value in device.card.items()]
         lines.append("\n+ ".join(words))
+    modules = {device.stem: device.text for device in devices.values()}
+    outside = {role: device.outside for role, device in devices.items()}
     rest = []
     for element in testbench_elements(testbench):
         if element.role in outside:

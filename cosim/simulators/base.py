@@ -14,7 +14,7 @@ from cosim.errors import ConfigError, IncompleteResult, best_matches
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
-SIMULATORS = ("native", "ngspice")
+SIMULATORS = ("native", "ngspice", "vacask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Sim
 
     Parameters
     ----------
-    simulator : {"ngspice", "native"} or Simulator
+    simulator : {"ngspice", "native", "vacask"} or Simulator
     **options
         Passed to the simulator's constructor.
 
@@ -141,6 +141,10 @@ def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Sim
 
         made: Simulator = import_module("cosim.simulators.native").NativeSimulator(**options)
         return made
+    if simulator == "vacask":
+        from cosim.simulators.vacask import VacaskSimulator
+
+        return VacaskSimulator(**options)
     raise ConfigError(
         thing="unknown simulator",
         value=simulator,
