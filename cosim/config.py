@@ -139,7 +139,7 @@ class StudyFile(Table):
     experiment: tuple[Name, ...] = Field(min_length=1, max_length=16)
     title: Text = ""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
-    simulator: Literal["ngspice", "native"] = "ngspice"
+    simulator: Literal["ngspice", "native", "vacask"] = "ngspice"
     cell: CellTable = Field(default_factory=CellTable)
     array: ArrayTable = Field(default_factory=ArrayTable)
     settings: dict[Name, dict[str, Any]] = Field(default_factory=dict)
