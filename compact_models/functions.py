@@ -48,6 +48,13 @@ class clamp(sp.Function):  # noqa: N801
 
     nargs = 3
 
+    @classmethod
+    def eval(cls, value: Any, low: Any, high: Any) -> Any:
+        """Evaluate where everything is a number, as in a frozen state."""
+        if value.is_number and low.is_number and high.is_number:
+            return sp.Min(sp.Max(value, low), high)
+        return None
+
     def fdiff(self, argindex: int = 1) -> Any:
         """Return 1 inside, 0 outside."""
         return inside(*self.args) if argindex == 1 else sp.Integer(0)

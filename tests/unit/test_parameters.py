@@ -125,3 +125,11 @@ def test_models_load_by_name():
         model = load_model(name)
         assert model.name == name
         assert len(repr(model)) < 200
+
+
+def test_a_model_with_all_memory_frozen_prints_with_any_open_parameters():
+    from compact_models.emit.ngspice import subcircuit
+
+    frozen = load_model("cmo_hfox").freeze("c", "phi")
+    assert "223.22" in subcircuit(frozen, instance_parameters=("r",))
+    assert "phi_0" in subcircuit(frozen)
