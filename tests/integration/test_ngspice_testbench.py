@@ -99,9 +99,9 @@ def test_result_that_breaks_the_equations_is_refused(ngspice: NgspiceSimulator) 
         Testbench(array=(a := passive(2, 2)), drives=read(a, 0.2), probes=("i(bl0)",)),
     ):
         with pytest.raises(InconsistentResult, match="vanishes at node m") as caught:
-            Tampering(keep="never").run(bench)
+            Tampering(keep="never", devices="subcircuit").run(bench)
         assert "cell (0, 0)" in str(caught.value)
-        Tampering(keep="never", check=False).run(bench)
+        Tampering(keep="never", check=False, devices="subcircuit").run(bench)
 
 
 def test_state_that_does_not_start_where_it_was_put(ngspice: NgspiceSimulator) -> None:
@@ -114,7 +114,7 @@ def test_state_that_does_not_start_where_it_was_put(ngspice: NgspiceSimulator) -
             return super().run_text(changed, expect=expect, stop=stop)
 
     with pytest.raises(InconsistentResult, match="state c of cell"):
-        Other(keep="never").run(pulse(passive()))
+        Other(keep="never", devices="subcircuit").run(pulse(passive()))
 
 
 def test_broken_rule_is_found_before_anything_runs() -> None:
