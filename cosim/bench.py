@@ -1,9 +1,8 @@
 """Benchmarks of the native solver beside its peers, in one run: size, time, accuracy.
 
-Every row is the median of several runs in this process; the first call, which may compile, is
-timed apart.  A peer is run only where it is installed, on the same problem, and its ratio is to
-the native solver's time in the same run.  Accuracy is the largest relative difference of line
-currents to the peer, or the imbalance of currents where there is no peer.
+Rows are medians of several runs; the first call, which may compile, is timed apart.  A peer's ratio
+is to the native solver's time in the same run.  Accuracy is the largest relative difference of
+line currents to the peer, or the imbalance of currents where there is no peer.
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError, SimulationTimeout, SimulatorError, best_matches
+from cosim.simulators.native.peers import WIRE, linear_peers, ngspice, splu
 
 Floats = NDArray[np.float64]
-
-WIRE = 0.35
-"""Ohm a segment, the published MVM study's value."""
 
 THREADS = 2
 """That share the cells of nonlinear arrays; everything else is on one."""
@@ -95,36 +92,6 @@ def _problem(size: int) -> tuple[Floats, Floats]:
     return rng.uniform(9e-6, 88.2e-6, (size, size)), rng.uniform(-0.2, 0.2, size)
 
 
-def _splu(g: Floats, v: Floats, columns: int = 1) -> Floats:
-    """Source currents by one sparse LU of the whole crossbar, for `columns` inputs."""
-    from cosim.simulators.native import LinearCrossbar, Lines
-
-    n = len(v)
-    lines = Lines.driven(n, WIRE)
-    array = LinearCrossbar(g, lines, lines, method="direct")
-    for _ in range(columns):
-        found = array.solve(v, np.zeros(n)).column_current
-    return -found
-
-
-def _badcrossbar(g: Floats, v: Floats) -> Floats:
-    import badcrossbar  # type: ignore[import-not-found,unused-ignore]
-
-    found = badcrossbar.compute(
-        np.tile(v, (1, 1)).T, 1.0 / g, r_i_word_line=WIRE, r_i_bit_line=WIRE
-    )
-    return np.asarray(found.currents.output).ravel()
-
-
-def _linear_peers(size: int) -> Iterator[tuple[str, Callable[[Floats, Floats], Floats]]]:
-    from importlib.util import find_spec
-
-    if size <= 512:
-        yield "scipy splu", _splu
-    if find_spec("badcrossbar") and size <= 512:
-        yield "badcrossbar", _badcrossbar
-
-
 def _accuracy(found: Floats, other: Floats) -> float:
     return float(np.max(np.abs(found - other)) / np.max(np.abs(other)))
 
@@ -144,7 +111,7 @@ def linear(sizes: Sequence[int] = (64, 128, 256, 512, 1024)) -> Iterator[Row]:
             work="linear", size=size, solver="native", **asdict(timing),
             accuracy=found.residual, note=f"{found.iterations} iterations, {found.method}",
         )  # fmt: skip
-        for name, peer in _linear_peers(size):
+        for name, peer in linear_peers(size):
             slow, other = _median(partial(peer, g, v), 3)
             yield Row(
                 work="linear", size=size, solver=name, **asdict(slow),
@@ -171,7 +138,7 @@ def batch(sizes: Sequence[int] = (256, 512, 1024), inputs: int = 100) -> Iterato
             accuracy=float(total.max()), note=f"{inputs} inputs",
         )  # fmt: skip
         if size <= 256:
-            slow, _ = _median(partial(_splu, g, v[0], inputs), 1)
+            slow, _ = _median(partial(splu, g, v[0], inputs), 1)
             yield Row(
                 work="batch", size=size, solver="scipy splu", **asdict(slow),
                 ratio=slow.seconds / timing.seconds, note=f"{inputs} inputs",
@@ -211,22 +178,10 @@ def matrix(sizes: Sequence[int] = (64, 128), inputs: int = 10000) -> Iterator[Ro
         )  # fmt: skip
 
 
-def _ngspice(deadline: float) -> Any:
-    from cosim.errors import SimulatorNotFound
-    from cosim.simulators.ngspice import NgspiceSimulator
-
-    simulator = NgspiceSimulator(deadline=deadline, check=False, keep="never")
-    try:
-        _ = simulator.program
-    except SimulatorNotFound:
-        return None
-    return simulator
-
-
 def _beside_ngspice(
     work: str, size: int, testbench: Any, probe: str, seconds: float, found: Floats, deadline: float
 ) -> Iterator[Row]:
-    simulator = _ngspice(deadline)
+    simulator = ngspice(deadline)
     if simulator is None:
         return
     name = f"ngspice {simulator.version}"

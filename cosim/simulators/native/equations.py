@@ -109,6 +109,7 @@ class _Pair:
         return isinstance(other, _Pair)
 
 
+@lru_cache(maxsize=32)
 def _key(model: CompactModel) -> tuple[str, ...]:
     parts = [model.name, *model.nodes, *model.parameters]
     parts += [f"{d.name}={sp.srepr(d.expression)}" for d in model.definitions]
