@@ -37,8 +37,9 @@ from netlists.waveform import Waveform
 if TYPE_CHECKING:
     import xarray as xr
 
-# Against a reference at reltol 1e-5 this moves the forming voltage by less than 1 mV.
-_OPTIONS = Options(method="gear", reltol=1e-4)
+# At 1e-4 the forming voltage moves by less than 1 mV, but the current of the steep breakdown
+# comes out 1.6 % low.
+_OPTIONS = Options(method="gear", reltol=1e-5)
 _RISE = 1e-7  # s, edges of forming pulses (assumed)
 _FALL_FACTOR = 1e3  # the voltage is taken back this much faster than it was swept
 _TRIODE_VOLTAGE = 0.05  # V, drain-source voltage at which R_DS is stated
