@@ -45,7 +45,8 @@ def _feed(update: Callable[[bytes], object], thing: Any) -> None:
     elif hasattr(thing, "fingerprint"):
         update(str(thing.fingerprint).encode())
     elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        for item in dataclasses.fields(thing):
+        # A field that does not count for equality is no content.
+        for item in (f for f in dataclasses.fields(thing) if f.compare):
             update(item.name.encode())
             _feed(update, getattr(thing, item.name))
     elif isinstance(thing, Mapping):

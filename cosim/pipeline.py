@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from netlists import Array
 
 STUDY_COPY = "study.toml"
+# Cells of the step in progress, kept for the case that it is interrupted.
+FINISHED_CELLS = ".cells"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,7 @@ def run_study(
         and the next call goes on from them.
     """
     from cosim.dataset import save
+    from cosim.experiments.resume import run_resumed
     from cosim.report import describe
 
     started = time.monotonic()
@@ -185,8 +188,13 @@ def run_study(
         dataset = None if fresh else finished(path, key)
         if dataset is None:
             experiment = entry.load()(array, **settings)
-            dataset = experiment.run(
-                simulator=study.simulator, seed=study.seed + step, progress=not quiet
+            dataset = run_resumed(
+                experiment,
+                folder / FINISHED_CELLS,
+                simulator=study.simulator,
+                seed=study.seed + step,
+                progress=not quiet,
+                fresh=fresh,
             )
             dataset.attrs["study_key"] = key
             save(dataset, path)

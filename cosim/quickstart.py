@@ -89,7 +89,8 @@ class Quickstart:
         from cosim.calibrate import calibrate
         from cosim.digits_job import read_digits
         from cosim.experiments import Cycling, Forming, PulseUpdate
-        from cosim.pipeline import JobResult, carry_on
+        from cosim.experiments.resume import run_resumed
+        from cosim.pipeline import FINISHED_CELLS, JobResult, carry_on
         from cosim.report import Plot, Section, describe
 
         array = build_array(study)
@@ -99,8 +100,13 @@ class Quickstart:
         )
 
         def run(experiment: Any, offset: int) -> Callable[[], xr.Dataset]:
-            return lambda: experiment.run(
-                simulator=simulator, seed=seed + offset, progress=progress
+            return lambda: run_resumed(
+                experiment,
+                folder / FINISHED_CELLS,
+                simulator=simulator,
+                seed=seed + offset,
+                progress=progress,
+                fresh=fresh,
             )
 
         formed = steps.get("forming", run(Forming(array, gate=self.gate), 0))

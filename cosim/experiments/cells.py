@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from cosim.parallel import parallel_map, worker_count
 from cosim.simulators.base import Result, Simulator
 from netlists import Array, Drive, Layout, Parasitics, Testbench
 from netlists.analysis import Transient
+
+if TYPE_CHECKING:
+    from cosim.experiments.resume import FinishedCells
 
 FloatArray = NDArray[np.float64]
 _SHORTER = (1, 8, 64)
@@ -175,8 +178,11 @@ def measure_groups(
     simulator: Simulator,
     progress: bool,
     label: str,
+    finished: FinishedCells | None = None,
 ) -> list[Measured]:
     """Measure every group, in parallel; a failed one keeps its reason, the others stay.
+
+    Groups that `finished` holds are not run again; new ones are added to it.
 
     Raises
     ------
@@ -186,6 +192,9 @@ def measure_groups(
     failures: list[CosimError] = []
 
     def attempt(group: Group) -> Measured:
+        known = finished.load(group) if finished else None
+        if known is not None:
+            return known
         try:
             outputs, results = measure(group)
         except SimulatorNotFound:
@@ -194,7 +203,10 @@ def measure_groups(
             failures.append(error)
             text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return Measured(outputs={}, status=text)
-        return Measured(outputs=outputs, results=tuple(results))
+        measured = Measured(outputs=outputs, results=tuple(results))
+        if finished:
+            finished.store(group, measured)
+        return measured
 
     done = parallel_map(
         attempt, groups, workers=workers_for(simulator), progress=progress, label=label

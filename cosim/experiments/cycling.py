@@ -34,6 +34,7 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
+from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -42,6 +43,8 @@ from netlists.testbench import Attachment, Testbench
 from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
 
     from compact_models.parameters import Spread
@@ -109,9 +112,19 @@ class Cycling:
             raise ConfigError(thing="cycles of Cycling", value=self.cycles, limit=">= 1")
 
     def run(
-        self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
+        self,
+        *,
+        simulator: str | Simulator = "ngspice",
+        seed: int = 0,
+        progress: bool = True,
+        cache: str | Path | None = None,
     ) -> xr.Dataset:
         """Sweep the cells.
+
+        Parameters
+        ----------
+        cache : str or Path, optional
+            Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
         Returns
         -------
@@ -133,7 +146,12 @@ class Cycling:
             return self._measure(group, spreads, simulator, seed)
 
         measured = measure_groups(
-            groups, measure, simulator=simulator, progress=progress, label="cycling"
+            groups,
+            measure,
+            simulator=simulator,
+            progress=progress,
+            label="cycling",
+            finished=FinishedCells.of(cache, self, simulator, seed),
         )
         outputs, status = assemble(array.shape, groups, measured)
         attributes = provenance(

@@ -27,6 +27,7 @@ from cosim.experiments.cells import (
     measure_groups,
     run_patiently,
 )
+from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -35,6 +36,8 @@ from netlists.testbench import Testbench
 from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
 
 # At 1e-4 the forming voltage moves by less than 1 mV, but the current of the steep breakdown
@@ -107,9 +110,19 @@ class Forming:
             )
 
     def run(
-        self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
+        self,
+        *,
+        simulator: str | Simulator = "ngspice",
+        seed: int = 0,
+        progress: bool = True,
+        cache: str | Path | None = None,
     ) -> xr.Dataset:
         """Form the cells.
+
+        Parameters
+        ----------
+        cache : str or Path, optional
+            Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
         Returns
         -------
@@ -136,7 +149,12 @@ class Forming:
             return self._extract(group.array, result, resistance), (result,)
 
         measured = measure_groups(
-            groups, measure, simulator=simulator, progress=progress, label="forming"
+            groups,
+            measure,
+            simulator=simulator,
+            progress=progress,
+            label="forming",
+            finished=FinishedCells.of(cache, self, simulator, seed),
         )
         outputs, status = assemble(array.shape, groups, measured)
         attributes = provenance(

@@ -34,6 +34,7 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
+from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -42,6 +43,8 @@ from netlists.testbench import Attachment, Testbench
 from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
 
     from compact_models.parameters import Spread
@@ -145,9 +148,19 @@ class PulseUpdate:
         return np.array(trains * self.cycles + tail, dtype=np.int64)
 
     def run(
-        self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
+        self,
+        *,
+        simulator: str | Simulator = "ngspice",
+        seed: int = 0,
+        progress: bool = True,
+        cache: str | Path | None = None,
     ) -> xr.Dataset:
         """Pulse the cells.
+
+        Parameters
+        ----------
+        cache : str or Path, optional
+            Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
         Returns
         -------
@@ -175,6 +188,7 @@ class PulseUpdate:
             simulator=simulator,
             progress=progress and len(groups) > 1,
             label="pulses",
+            finished=FinishedCells.of(cache, self, simulator, seed),
         )
         outputs, status = assemble(array.shape, groups, measured)
         polarity = self.polarity
