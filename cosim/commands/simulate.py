@@ -18,10 +18,20 @@ _study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path)
               help="File to write; standard output without it.")  # fmt: skip
 @json_option
 def netlist(study: Path, output: Path | None, as_json: bool) -> int:
-    """Print the complete netlist of a study, ready for `ngspice -b`."""
-    from cosim.build import build_array
+    """Print the complete netlist of a study's first experiment, ready for `ngspice -b`.
 
-    text = build_array(load_study(study)).netlist()
+    A study that is not one of circuits on an array gives a read of its array.
+    """
+    from cosim.build import build_array
+    from cosim.catalogue import EXPERIMENTS
+
+    loaded = load_study(study)
+    array, name = build_array(loaded), loaded.experiment[0]
+    if EXPERIMENTS[name].job:
+        text = array.netlist()
+    else:
+        experiment = EXPERIMENTS[name].load()(array, **loaded.settings.get(name, {}))
+        text = experiment.netlist(loaded.seed)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")

@@ -258,6 +258,11 @@ class Cycling:
         outputs = {name: np.stack(values) for name, values in found.items()}
         return {**outputs, **final_states(array, result)}, results
 
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist that runs one loop over all cells at once."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return self.testbench(array, seed=seed).spice()
+
     def testbench(
         self,
         array: Array,

@@ -212,6 +212,11 @@ class Forming:
             ends.append(end)
         return Waveform(tuple(times), tuple(values)), np.array(ends)
 
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist that forms all cells at once."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return self.testbench(array, seed).spice()
+
     def testbench(self, array: Array, seed: int | None = None) -> Testbench:
         """The testbench which forms all cells of `array` at once."""
         wave, _ = self._waveform()

@@ -298,6 +298,11 @@ class PulseUpdate:
         ends = self.period * np.arange(count + 1) + _READ_AT * self.read_width
         return np.asarray(ends, dtype=np.float64)
 
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist: all pulses on all cells at once, no cycle-to-cycle spread."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return self.testbench(array, self.polarity, seed=seed).spice()
+
     def testbench(
         self,
         array: Array,

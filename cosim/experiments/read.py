@@ -112,6 +112,11 @@ class Read:
         )
         return self._dataset(array, simulator, seed, results)
 
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist that reads all inputs one after the other."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return self.testbench(array, self.voltages, seed).spice()
+
     def testbench(self, array: Array, voltages: FloatArray, seed: int | None = None) -> Testbench:
         """The testbench that reads `voltages` (inputs, bit lines) [V] one after the other."""
         return Testbench(

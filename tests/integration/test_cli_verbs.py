@@ -55,7 +55,25 @@ def test_netlist_of_a_study_runs_in_plain_ngspice(
     assert capsys.readouterr().out.strip() == file.read_text().strip()
     subprocess.run(["ngspice", "-b", str(file)], cwd=tmp_path, capture_output=True, timeout=60)
     plot = read_raw(tmp_path / "result.raw")[0]
-    assert abs(float(plot.values[0, plot.columns()["i(vbl0)"]])) > 1e-6
+    assert abs(float(plot.values[0, plot.columns()["i(vsl0)"]])) > 1e-6
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("name", "settings"), [("forming", ""), ("cycling", ""), ("pulse_update", "pulses = 2")]
+)
+def test_netlist_is_of_the_first_experiment(
+    name: str, settings: str, tmp_path: Path, ngspice: object
+) -> None:
+    """Its stimuli and its stop time, in plain ngspice."""
+    study, file = tmp_path / "s.toml", tmp_path / "a.cir"
+    study.write_text(f'experiment = "{name}"\n[array]\nrows = 1\ncols = 1\n[{name}]\n{settings}\n')
+    assert cli.run(["netlist", str(study), "-o", str(file)]) == 0
+    assert "tran " in file.read_text()
+    subprocess.run(["ngspice", "-b", str(file)], cwd=tmp_path, capture_output=True, timeout=60)
+    plot = read_raw(tmp_path / "result.raw")[0]
+    states = plot.values[:, plot.columns()["v(xr_0_0.c)"]]
+    assert abs(float(states[-1] / states[0]) - 1) > 1e-3
 
 
 @pytest.mark.ngspice
