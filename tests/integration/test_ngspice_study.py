@@ -21,14 +21,14 @@ from netlists import Array, Cell
 pytestmark = pytest.mark.ngspice
 
 
-def build(array: Array, gate: float) -> PulseUpdate:
-    return PulseUpdate(array, sequence=(1,), set_gate=gate, device_spread=True)
+def build(array: Array, gate: float, *, pulses: int = 1) -> PulseUpdate:
+    return PulseUpdate(array, sequence=(1,) * pulses, set_gate=gate, device_spread=True)
 
 
-def study(simulator: NgspiceSimulator) -> Study:
+def study(simulator: NgspiceSimulator, pulses: int = 1) -> Study:
     cell = Cell(load_model("cmo_hfox"), load_model("nmos_3v3"))
     return Study(
-        build=partial(build, Array(cell, rows=1, cols=1)),
+        build=partial(build, Array(cell, rows=1, cols=1), pulses=pulses),
         axes={"gate": (1.0, 1.4)},
         samples=2,
         seed=4,
@@ -55,7 +55,8 @@ def test_study_of_an_experiment(ngspice: NgspiceSimulator, tmp_path: Path) -> No
 
 def test_failed_runs_are_in_the_status(tmp_path: Path) -> None:
     hasty = NgspiceSimulator(deadline=1e-3, work_directory=str(tmp_path))
-    found = study(hasty).run(progress=False)
+    # Work for a second each, so that a busy machine cannot finish it before it looks.
+    found = study(hasty, pulses=200).run(progress=False)
     assert all(s.startswith("SimulationTimeout") for s in found["status"].to_numpy().ravel())
 
 
