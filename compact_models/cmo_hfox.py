@@ -52,8 +52,9 @@ compliance current finishes the filament within about a millisecond, and the
 dome's vacancies settle where the published SET law takes them.
 
 Calibrated, not published: ``E_f`` (to the published mean forming voltage) and
-the spread of ``t_ox`` (to its published sigma). ``t_ox``, ``lambda_g``, ``R_g``
-are assumed; ``p_f``, ``nu_f`` and ``E_m`` are literature values of HfO2.
+the spread of ``t_ox`` (to its published sigma). All other constants of the gap
+are assumed: ``p_f``, ``nu_f`` and ``E_m`` within what is usual for HfO2,
+``t_ox``, ``lambda_g`` and ``R_g`` freely.
 
 References
 ----------
