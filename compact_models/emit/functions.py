@@ -136,7 +136,7 @@ class _Recipe:
 @lru_cache(maxsize=64)
 def _compile(key: str, recipe: _Recipe, backend: Backend) -> Kernels:
     model = recipe.model
-    path = _cache_folder() / f"{model.name}_{key}_{backend}.py"
+    path = generated_folder("kernels") / f"{model.name}_{key}_{backend}.py"
     if not path.is_file():
         _write_atomically(path, _source(model, backend))
     name = f"reram_cosim_{path.stem}"
@@ -166,10 +166,11 @@ def _key(model: CompactModel) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _cache_folder() -> Path:
+def generated_folder(name: str) -> Path:
+    """Return the folder for generated code of one kind; private where there is no cache."""
     import platformdirs
 
-    folder = Path(platformdirs.user_cache_dir("reram-cosim")) / "kernels"
+    folder = Path(platformdirs.user_cache_dir("reram-cosim")) / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):

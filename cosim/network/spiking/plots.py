@@ -219,5 +219,6 @@ def membrane(run: CircuitRun, expected: OutputSpikes, neuron: int, threshold: fl
     for sign in (1, -1):
         axes.axhline(sign * threshold * 1e3, color=SOFT, ls="--", lw=0.7)
     axes.set(xlabel="time [us]", ylabel="membrane [mV]", title=f"Neuron {neuron} in ngspice")
-    axes.legend(loc="lower left", ncols=2)
+    # Above the axes: inside, it would stand among the marks.
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
     return figure

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from compact_models.emit.functions import generated_folder
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel
 from cosim.simulators.native.printer import CellPrinter
@@ -122,7 +123,7 @@ def _key(model: CompactModel) -> tuple[str, ...]:
 def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> CellEquations:
     content = repr((_printer_digest(), sp.__version__, key, selector_key, dynamic))
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    path = _folder() / f"cell_{digest}.py"
+    path = generated_folder("cells") / f"cell_{digest}.py"
     if not path.is_file():
         text = CellPrinter(pair.reram, pair.selector, dynamic).source()
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
@@ -167,24 +168,6 @@ def _load(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
-
-
-def _folder() -> Path:
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("reram-cosim")) / "cells"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(_private_folder())
-
-
-@lru_cache(maxsize=1)
-def _private_folder() -> str:
-    return tempfile.mkdtemp(prefix="reram-cosim-")
 
 
 def parameter_vector(
