@@ -216,6 +216,9 @@ def definitions(array: Array) -> str:
 
 def to_circuit(elements: Iterable[Element], title: str, preamble: str = "") -> Any:
     """PySpice ``Circuit`` of a list of elements."""
+    # The package adds the element methods to Circuit after its module Netlist has loaded: a thread
+    # that imports the module alone, while another loads the package, gets a Circuit without them.
+    import PySpice.Spice  # noqa: F401
     from PySpice.Spice.Netlist import Circuit
 
     circuit = Circuit(title)
