@@ -10,23 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import (
-    cell_dataset,
-    check_range,
-    final_states,
-    provenance,
-    state_probes,
-    state_variables,
-    with_spread,
-)
-from cosim.experiments.cells import (
-    Group,
-    Outputs,
-    assemble,
-    cell_groups,
-    measure_groups,
-    run_patiently,
-)
+from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.cell_run import run_cells
+from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
     cycle_sources,
     cycle_spreads,
@@ -34,7 +20,6 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
-from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -140,27 +125,24 @@ class Cycling:
         simulator = get_simulator(simulator)
         array = with_spread(self.array, seed) if self.device_spread else self.array
         spreads = cycle_spreads(array) if self.cycle_spread else {}
-        groups = cell_groups(array, simulator)
 
-        def measure(group: Group) -> tuple[Outputs, list[Result]]:
-            return self._measure(group, spreads, simulator, seed)
+        def measure(group: Group, progress: bool) -> tuple[Outputs, list[Result]]:
+            return self._measure(group, spreads, simulator, seed, progress)
 
-        measured = measure_groups(
-            groups,
+        run = run_cells(
+            self,
+            array,
             measure,
             simulator=simulator,
+            seed=seed,
             progress=progress,
+            cache=cache,
             label="cycling",
-            finished=FinishedCells.of(cache, self, simulator, seed),
         )
-        outputs, status = assemble(array.shape, groups, measured)
-        attributes = provenance(
-            self, array, simulator, seed, [r for m in measured for r in m.results]
-        )
-        attributes |= {"read_voltage": self.read_voltage, "rate": self.rate}
+        outputs = run.outputs
         cells = ("cycle", "row", "col")
         lrs, hrs = outputs["lrs"], outputs["hrs"]
-        return cell_dataset(
+        return run.dataset(
             {
                 "current": (
                     ("cycle", "point", "row", "col"),
@@ -171,15 +153,12 @@ class Cycling:
                 "lrs": (cells, lrs, "S", "conductance on the way back from set"),
                 "hrs": (cells, hrs, "S", "conductance on the way back from reset"),
                 "ratio": (cells, lrs / hrs, "1", "LRS over HRS conductance"),
-                **dict(state_variables(array, outputs)),
             },
-            status=status,
             coordinates={
                 "cycle": (("cycle",), np.arange(self.cycles), "1", "loop number"),
                 "voltage": (("point",), self.voltages, "V", "bit line to source line"),
             },
-            attributes=attributes,
-            shape=array.shape,
+            attributes={"read_voltage": self.read_voltage, "rate": self.rate},
         )
 
     @property
@@ -213,16 +192,23 @@ class Cycling:
         return np.concatenate([*pieces, corners[-1:]])
 
     def _measure(
-        self, group: Group, spreads: dict[str, Spread], simulator: Simulator, seed: int
+        self,
+        group: Group,
+        spreads: dict[str, Spread],
+        simulator: Simulator,
+        seed: int,
+        progress: bool,
     ) -> tuple[Outputs, list[Result]]:
         """All loops of a group, one run a loop, the state carried on."""
+        from tqdm import tqdm
+
         names = tuple(spreads)
         z = draw_cycles(group, names, 2 * self.cycles, seed)
         array = group.array
         found: dict[str, list[NDArray[np.float64]]] = {"current": [], "lrs": [], "hrs": []}
         results: list[Result] = []
         half = 2 * self.set / self.rate
-        for cycle in range(self.cycles):
+        for cycle in tqdm(range(self.cycles), desc="cycling", disable=not progress, leave=False):
             part = z[2 * cycle : 2 * cycle + 2]
             segment = array
             attachments: tuple[Attachment, ...] = ()

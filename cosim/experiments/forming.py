@@ -10,24 +10,9 @@ from numpy.typing import NDArray
 
 from compact_models.model import CompactModel
 from cosim.errors import ConfigError
-from cosim.experiments.base import (
-    cell_dataset,
-    check_range,
-    final_states,
-    provenance,
-    state_probes,
-    state_variables,
-    with_spread,
-)
-from cosim.experiments.cells import (
-    Group,
-    Outputs,
-    assemble,
-    cell_groups,
-    measure_groups,
-    run_patiently,
-)
-from cosim.experiments.resume import FinishedCells
+from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.cell_run import run_cells
+from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -141,26 +126,24 @@ class Forming:
         array = with_spread(self.array, seed) if self.device_spread else self.array
         if "phi_0" not in array.parameters:
             array = array.with_parameters(phi_0=0.0)
-        groups = cell_groups(array, simulator)
         resistance = self._selector_resistance(array)
 
-        def measure(group: Group) -> tuple[Outputs, tuple[Result, ...]]:
+        def measure(group: Group, progress: bool) -> tuple[Outputs, tuple[Result, ...]]:
             result = run_patiently(simulator, self.testbench(group.array, seed))
             return self._extract(group.array, result, resistance), (result,)
 
-        measured = measure_groups(
-            groups,
+        run = run_cells(
+            self,
+            array,
             measure,
             simulator=simulator,
+            seed=seed,
             progress=progress,
+            cache=cache,
             label="forming",
-            finished=FinishedCells.of(cache, self, simulator, seed),
         )
-        outputs, status = assemble(array.shape, groups, measured)
-        attributes = provenance(
-            self, array, simulator, seed, [r for m in measured for r in m.results]
-        )
-        attributes |= {
+        outputs = run.outputs
+        attributes = {
             "gate": self.gate,
             "mode": self.mode,
             "rate": self.rate if self.mode == "sweep" else None,
@@ -169,7 +152,7 @@ class Forming:
         }
         cells = ("row", "col")
         curve = ("voltage", "row", "col")
-        return cell_dataset(
+        return run.dataset(
             {
                 "forming_voltage": (cells, outputs["forming_voltage"], "V", "1T1R voltage"),
                 "forming_current": (cells, outputs["forming_current"], "A", "after the jump"),
@@ -182,12 +165,9 @@ class Forming:
                 "formed": (cells, outputs["formed"], "1", "1 when the cell formed"),
                 "current": (curve, outputs["current"], "A", "cell current"),
                 "cell_voltage": (curve, outputs["cell_voltage"], "V", "across the memory device"),
-                **dict(state_variables(array, outputs)),
             },
-            status=status,
             coordinates={"voltage": (("voltage",), self.voltages, "V", "bit to source line")},
             attributes=attributes,
-            shape=array.shape,
         )
 
     @property

@@ -10,23 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import (
-    cell_dataset,
-    check_range,
-    final_states,
-    provenance,
-    state_probes,
-    state_variables,
-    with_spread,
-)
-from cosim.experiments.cells import (
-    Group,
-    Outputs,
-    assemble,
-    cell_groups,
-    measure_groups,
-    run_patiently,
-)
+from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.cell_run import run_cells
+from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
     cycle_sources,
     cycle_spreads,
@@ -34,7 +20,6 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
-from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -177,31 +162,29 @@ class PulseUpdate:
         simulator = get_simulator(simulator)
         array = with_spread(self.array, seed) if self.device_spread else self.array
         spreads = cycle_spreads(array) if self.cycle_spread else {}
-        groups = cell_groups(array, simulator)
 
-        def measure(group: Group) -> tuple[Outputs, list[Result]]:
-            return self._measure(group, spreads, simulator, seed, progress and len(groups) == 1)
+        def measure(group: Group, progress: bool) -> tuple[Outputs, list[Result]]:
+            return self._measure(group, spreads, simulator, seed, progress)
 
-        measured = measure_groups(
-            groups,
+        run = run_cells(
+            self,
+            array,
             measure,
             simulator=simulator,
-            progress=progress and len(groups) > 1,
+            seed=seed,
+            progress=progress,
+            cache=cache,
             label="pulses",
-            finished=FinishedCells.of(cache, self, simulator, seed),
         )
-        outputs, status = assemble(array.shape, groups, measured)
+        outputs = run.outputs
         polarity = self.polarity
-        attributes = provenance(
-            self, array, simulator, seed, [r for m in measured for r in m.results]
-        )
-        attributes |= {
+        attributes = {
             "read_voltage": self.read_voltage,
             "read_gate": self.read_gate,
             "cycle_spread": self.cycle_spread,
         }
         up = polarity > 0
-        return cell_dataset(
+        return run.dataset(
             {
                 "conductance": (
                     ("pulse", "row", "col"),
@@ -229,12 +212,9 @@ class PulseUpdate:
                     "V",
                     "word line during the pulse",
                 ),
-                **dict(state_variables(array, outputs)),
             },
-            status=status,
             coordinates={"pulse": (("pulse",), np.arange(polarity.size), "1", "pulse number")},
             attributes=attributes,
-            shape=array.shape,
         )
 
     def _measure(
