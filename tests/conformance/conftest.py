@@ -1,17 +1,24 @@
-"""The models of the suite, with biases and states inside their limits."""
+"""The models of the suite, with biases and states inside their limits, and what is proven."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from compact_models import CompactModel, load_model, model_names
+from cosim.simulators.base import Result
+from cosim.simulators.support import Proven, load_support, write_support
+from netlists.testbench import DcSweep, OperatingPoint, Testbench
 
 Array = NDArray[np.float64]
+PROVEN = "proven"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +63,100 @@ def case(request: pytest.FixtureRequest) -> Case:
 def draw() -> Callable[[int], np.random.Generator]:
     """Seeded generators."""
     return np.random.default_rng
+
+
+def analysis_name(testbench: Testbench) -> str:
+    """Name of a testbench's analysis in the record."""
+    if isinstance(testbench.analysis, OperatingPoint):
+        return "operating_point"
+    return "dc_sweep" if isinstance(testbench.analysis, DcSweep) else "transient"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prover:
+    """Says what a test proves; it counts only when the test then passes."""
+
+    node: pytest.Item
+
+    def __call__(self, model: str, simulator: str, devices: str, analysis: str) -> None:
+        """One line of the record; see :class:`cosim.simulators.support.Proven`."""
+        proof = self.node.nodeid.split("[", 1)[0]
+        row = Proven(
+            model=model, simulator=simulator, devices=devices, analysis=analysis, proof=proof
+        )
+        self.node.user_properties.append((PROVEN, json.dumps(asdict(row))))
+
+    def run(self, testbench: Testbench, *results: Result) -> None:
+        """Every device of a testbench, in the simulators of `results`."""
+        cell = testbench.array.cell
+        for result in results:
+            by = result.provenance
+            for device in (cell.reram, cell.selector):
+                if device is not None:
+                    self(device.name, by.simulator, by.devices, analysis_name(testbench))
+
+
+@pytest.fixture
+def proves(request: pytest.FixtureRequest) -> Prover:
+    """To be called after the last assertion of a test."""
+    return Prover(node=request.node)
+
+
+class Record:
+    """Compares what passed with the committed record, at the end of the session."""
+
+    def __init__(self) -> None:
+        self.proven: set[Proven] = set()
+        self.passed: set[str] = set()
+        self.failed: set[str] = set()
+        self.skipped: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        proof = report.nodeid.split("[", 1)[0]
+        if report.failed:
+            self.failed.add(proof)
+        elif report.skipped:
+            self.skipped.add(proof)
+        elif report.when == "call":
+            self.passed.add(proof)
+            for name, value in report.user_properties:
+                if name == PROVEN:
+                    self.proven.add(Proven(**json.loads(value)))
+
+    def unproven(self) -> list[Proven]:
+        """Claims whose test ran and did not prove them."""
+        # A test that skips lacks a program; what it claims can be judged elsewhere.
+        ran = (self.passed | self.failed) - self.skipped
+        return [row for row in load_support() if row.proof in ran and row not in self.proven]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if os.environ.get("COSIM_WRITE_SUPPORT") and not self.failed:
+            here = Path(__file__).parent
+            kept = {
+                row
+                for row in load_support()
+                if row.proof not in self.passed and (here / _file_of(row.proof)).is_file()
+            }
+            write_support(kept | self.proven)
+        if self.unproven() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for row in self.unproven():
+            terminalreporter.line(f"support.toml claims what no passing test shows: {row}")
+        new = self.proven - set(load_support())
+        if new:
+            terminalreporter.line(
+                f"{len(new)} lines proven and not in support.toml (COSIM_WRITE_SUPPORT=1 writes them)"
+            )
+
+
+def _file_of(proof: str) -> str:
+    return Path(proof.split("::", 1)[0]).name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Only the process that collects the results, not its workers.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Record(), "cosim-support-record")

@@ -62,7 +62,7 @@ def _allocate(kernels, count=None):
     return [np.zeros((*shape, *tail)) for shape in shapes]
 
 
-def test_numba_is_numpy(case, draw):
+def test_numba_is_numpy(case, draw, proves):
     """Values and every derivative, to rounding."""
     rng = draw(4)
     nodes, states, parameters = _random_arguments(case, rng, 12)
@@ -80,9 +80,10 @@ def test_numba_is_numpy(case, draw):
         for ours, reference in zip(got, expected, strict=True):
             scale = np.abs(reference[..., i]).max(initial=1e-300)
             np.testing.assert_allclose(ours, reference[..., i], rtol=1e-9, atol=1e-12 * scale)
+    proves(case.model.name, "numba", "", "equations")
 
 
-def test_derivatives_are_exact(case, draw):
+def test_derivatives_are_exact(case, draw, proves):
     """Against central differences; a wrong sign or factor would show at once."""
     rng = draw(5)
     nodes, states, parameters = _random_arguments(case, rng, 8)
@@ -113,6 +114,7 @@ def test_derivatives_are_exact(case, draw):
                 assert np.all(np.abs(slope - matrix[:, k]) <= 2e-4 * size + 1e-9 * np.abs(slope)), (
                     f"{case.model.name}: d({name})/d({kernels.nodes[k] if is_node else k})"
                 )
+    proves(case.model.name, "numpy", "", "equations")
 
 
 def _integrate(model, terminal_voltages, held0, stop, tolerance):

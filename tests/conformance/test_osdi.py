@@ -57,7 +57,7 @@ def _both(engine, testbench):
 
 
 @pytest.mark.ngspice
-def test_read_to_one_in_a_million(engine):
+def test_read_to_one_in_a_million(engine, proves):
     array = _array(3, 4, parameters={"R_s": np.linspace(150, 300, 12).reshape(3, 4)})
     testbench = Testbench(
         array=array,
@@ -68,10 +68,11 @@ def test_read_to_one_in_a_million(engine):
     compiled, behavioural = _both(engine, testbench)
     for probe in testbench.probes:
         np.testing.assert_allclose(compiled[probe], behavioural[probe], rtol=1e-6)
+    proves.run(testbench, compiled, behavioural)
 
 
 @pytest.mark.ngspice
-def test_pulses_to_one_in_a_thousand(engine):
+def test_pulses_to_one_in_a_thousand(engine, proves):
     array = _array(2, 2)
     wave = Waveform.pulse(1.35, width=1e-6).then(Waveform.pulse(-1.3, width=1e-6))
     testbench = Testbench(
@@ -85,10 +86,11 @@ def test_pulses_to_one_in_a_thousand(engine):
     start, end = (compiled["state:c"][k] for k in (0, -1))
     assert np.abs(end / start - 1).max() > 0.02, "the pulses must do something"
     np.testing.assert_allclose(end, behavioural["state:c"][-1], rtol=1e-3)
+    proves.run(testbench, compiled, behavioural)
 
 
 @pytest.mark.ngspice
-def test_a_sweep_holds_the_state(engine):
+def test_a_sweep_holds_the_state(engine, proves):
     """In `.dc` some simulators let time run with the sweep, which would free the state."""
     array = _array(1, 2)
     sweep = Waveform(times=(0.0, 1.0), values=(-1.0, 1.0))
@@ -107,6 +109,7 @@ def test_a_sweep_holds_the_state(engine):
     np.testing.assert_allclose(
         compiled["cell_current"], behavioural["cell_current"], rtol=1e-6, atol=1e-11
     )
+    proves.run(testbench, compiled, behavioural)
 
 
 @pytest.mark.ngspice

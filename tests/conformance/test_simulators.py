@@ -27,7 +27,7 @@ def _instance(model, number, held):
 
 
 @pytest.mark.ngspice
-def test_dc_sweep_to_one_in_a_million(case, draw, ngspice):
+def test_dc_sweep_to_one_in_a_million(case, draw, ngspice, proves):
     """Random held states and biases, swept from zero to full bias in `.dc`."""
     model, rng, count = case.model, draw(11), 12
     voltages, held = case.voltages(rng, count), case.held(rng, count)
@@ -59,6 +59,7 @@ def test_dc_sweep_to_one_in_a_million(case, draw, ngspice):
             wanted = expected.current(terminal)
             largest = max(np.abs(expected.current(t)).max() for t in model.terminals)
             np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-9 * largest + 1e-17)
+    proves(model.name, "ngspice", "subcircuit", "dc_sweep")
 
 
 PULSES = [(1.25, 1.0), (1.3, 1.64), (-1.35, 2.0), (-1.5, 3.77), (1.4, 0.7)]
@@ -88,7 +89,7 @@ def _states_after_pulses(ngspice, model, reltol):
 
 
 @pytest.mark.ngspice
-def test_transient_state_to_two_in_a_thousand(ngspice):
+def test_transient_state_to_two_in_a_thousand(ngspice, proves):
     """Vacancies after 1 us pulses against an ODE solver at 1e-7, at reltol 1e-4."""
     model = load_model("cmo_hfox").freeze("phi")
     got = _states_after_pulses(ngspice, model, 1e-4)
@@ -108,6 +109,7 @@ def test_transient_state_to_two_in_a_thousand(ngspice):
             exact = leg.y[0, -1]
         assert abs(exact / start - 1) > 1e-2, "the pulse must do something"
         assert got[k] == pytest.approx(exact, rel=2e-3)
+    proves(model.name, "ngspice", "subcircuit", "transient")
 
 
 @pytest.mark.ngspice
@@ -145,7 +147,7 @@ def test_veriloga_compiles(case, tmp_path):
     assert source.with_suffix(".osdi").stat().st_size > 1000
 
 
-def test_veriloga_equations_are_ours(case, draw, tmp_path, monkeypatch):
+def test_veriloga_equations_are_ours(case, draw, tmp_path, monkeypatch, proves):
     """Each branch current of the printed module, evaluated by another compiler."""
     if importlib.util.find_spec("verilogae") is None:
         assert not IN_CI, "verilogae is required in CI: pip install verilogae"
@@ -189,3 +191,4 @@ def test_veriloga_equations_are_ours(case, draw, tmp_path, monkeypatch):
         expected = solution.current(terminal)
         scale = max(np.abs(solution.current(t)).max() for t in model.terminals)
         np.testing.assert_allclose(total[terminal], expected, rtol=1e-9, atol=1e-12 * scale)
+    proves(model.name, "verilogae", "", "equations")

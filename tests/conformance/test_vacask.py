@@ -44,20 +44,22 @@ def _testbench(bit, gate, analysis=None, **arguments):
 
 
 @pytest.mark.ngspice
-def test_read_to_one_in_a_million(vacask, ngspice):
+def test_read_to_one_in_a_million(vacask, ngspice, proves):
     testbench = _testbench(0.2, 3.3)
     one, other = vacask.run(testbench), ngspice.run(testbench)
     for probe in testbench.probes:
         np.testing.assert_allclose(one[probe], other[probe], rtol=1e-6)
+    proves.run(testbench, one, other)
 
 
 @pytest.mark.ngspice
-def test_pulses_to_one_in_a_thousand(vacask, ngspice):
+def test_pulses_to_one_in_a_thousand(vacask, ngspice, proves):
     wave = Waveform.pulse(1.35, width=1e-6).then(Waveform.pulse(-1.3, width=1e-6))
     testbench = _testbench(wave, 3.3, Transient(stop=wave.duration, step=1e-8))
     one, other = vacask.run(testbench), ngspice.run(testbench)
     assert np.abs(one["state:c"][-1] / one["state:c"][0] - 1).max() > 0.02
     np.testing.assert_allclose(one["state:c"][-1], other["state:c"][-1], rtol=1e-3)
+    proves.run(testbench, one, other)
 
 
 @pytest.mark.ngspice
