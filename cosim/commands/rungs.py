@@ -73,14 +73,9 @@ def train(study: Path, output: Path | None, as_json: bool) -> int:
     if as_json:
         print_json({"ok": True, "output": folder, **found})
         return RIGHT
-    measure = str(found["measure"])
-    rows = [
-        (r["algorithm"], r["seed"], r["epochs"], _number(r[measure]), _number(r[f"best_{measure}"]),
-         _number(r["loss"]), r["seconds"])
-        for r in found["rows"]
-    ]  # fmt: skip
-    head = ("algorithm", "seed", "epochs", measure, f"best {measure}", "loss", "seconds")
-    click.echo(table(head, rows))
+    columns = [c for c in found["columns"] if any(r[c] != "" for r in found["rows"])]
+    rows = [tuple(_number(r[c]) for c in columns) for r in found["rows"]]
+    click.echo(table(tuple(c.replace("_", " ") for c in columns), rows))
     click.echo(f"results: {folder}")
     return RIGHT
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import sys
@@ -21,6 +20,7 @@ from cosim.behavioural.tile import Tile, TileOptions
 from cosim.network.crossbar import Matrix
 from cosim.network.layers import Activation, Linear, cuts
 from cosim.network.model import Labels, Network
+from cosim.network.settings import InferenceConfig
 
 # One second, one hour, one day, ten years.
 TIMES = (1.0, 3600.0, 86400.0, 3.156e8)
@@ -138,7 +138,7 @@ def accuracy_over_time(
     seeds: Sequence[int] = (0, 1, 2),
     options: TileOptions | None = None,
     tile_size: int = 1024,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Accuracy for every acceptance range, seed and time.
 
     Returns
@@ -146,7 +146,7 @@ def accuracy_over_time(
     list of dict
         ``acceptance_range``, ``seed``, ``time`` [s], ``accuracy``.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for width in acceptance_ranges:
         noisy = device.replace(noise=dataclasses.replace(device.noise, acceptance_range=width))
         for seed in seeds:
@@ -171,58 +171,66 @@ def infer_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
     Parameters
     ----------
     config : mapping
-        Fields of `cosim.network.study.TrainConfig`; the algorithm is floating point.
-        ``times`` [s], ``acceptance_ranges``, ``program_seeds`` and ``read_bits``
-        (two numbers, in and out) are taken besides.
+        Fields of `cosim.network.study.TrainConfig`; the algorithm is floating point. Its
+        table ``inference`` has ``times`` [s], ``acceptance_ranges``, ``program_seeds`` and
+        ``read_bits`` (two numbers, in and out).
     output : Path
-        Folder for ``inference.csv``, ``inference.json`` and the checkpoint.
+        Folder for ``results.csv``, ``results.json`` and the checkpoint.
 
     Returns
     -------
     dict
-        ``rows``, ``floating_point`` (its accuracy), ``summary``, ``files``.
+        ``rows``, ``floating_point`` (its accuracy), ``summary``, ``columns``, ``files``.
     """
-    from cosim.network.study import prepare
+    from cosim.network.study import prepare, write_table
 
     settings = dict(config)
-    times = [float(t) for t in settings.pop("times", TIMES)]
-    ranges = [float(a) for a in settings.pop("acceptance_ranges", (0.002, 0.02))]
-    seeds = [int(s) for s in settings.pop("program_seeds", (0, 1, 2))]
-    bits = settings.pop("read_bits", (6, 8))
+    reading = InferenceConfig.read(settings.pop("inference", {}))
     settings["algorithms"] = ["fp"]
     output = Path(output)
     network, train, test, study = prepare(settings, output, progress)
     options = TileOptions(
-        dac=Converter(bits=bits[0], bound=1.0), adc=Converter(bits=bits[1], bound=1.0)
+        dac=Converter(bits=reading.read_bits[0], bound=1.0),
+        adc=Converter(bits=reading.read_bits[1], bound=1.0),
     )
     if progress:
         print("programming and reading", file=sys.stderr, flush=True)
     sample: NDArray[Any] = train[0][:500]
     rows = accuracy_over_time(
         network, study.device.build().replace(noise=NoiseLaws()), sample, test,
-        times=times, acceptance_ranges=ranges, seeds=seeds, options=options, tile_size=study.tile,
+        times=reading.times, acceptance_ranges=reading.acceptance_ranges,
+        seeds=reading.program_seeds, options=options, tile_size=study.tile,
     )  # fmt: skip
+    floating = network.accuracy(*test)
+    for r in rows:
+        r |= {
+            "floating_point": round(floating, 6),
+            "measured_samples": len(test[1]),
+            "fingerprint": study.fingerprint,
+            "state": network.fingerprint()[:16],
+        }
     summary = [
         {
             "acceptance_range": a,
             "time": t,
             "mean": float(np.mean(found)),
-            "std": float(np.std(found)),
+            "std": float(np.std(found, ddof=1)) if len(found) > 1 else 0.0,
+            "seeds": len(found),
         }
-        for a in ranges
-        for t in times
+        for a in reading.acceptance_ranges
+        for t in reading.times
         if (found := [r["accuracy"] for r in rows if (r["acceptance_range"], r["time"]) == (a, t)])
     ]
-    table, details = output / "inference.csv", output / "inference.json"
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    table, details = output / "results.csv", output / "results.json"
+    write_table(table, list(rows[0]), rows)
     result = {
-        "floating_point": network.accuracy(*test),
+        "floating_point": floating,
         "rows": rows,
         "summary": summary,
-        "config": study.model_dump(mode="json"),
+        "config": {**study.model_dump(mode="json"), "inference": reading.model_dump(mode="json")},
+        "fingerprint": study.fingerprint,
+        "columns": ["acceptance_range", "seed", "time", "accuracy", "floating_point"],
+        "files": [str(table), str(details)],
     }
     details.write_text(json.dumps(result, indent=1) + "\n")
-    return result | {"files": [str(table), str(details)]}
+    return result

@@ -204,21 +204,30 @@ class CharacterLSTM(Network):
         rate: float,
         decay: float = 1.0,
         steps: int = 32,
+        characters: int | None = None,
         checkpoint: Path | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> list[float]:
-        """Train on a text up to `epochs` in all; test perplexity after every epoch."""
+        """Train on a text up to `epochs` in all; test perplexity after every epoch.
+
+        With `characters` an epoch is that much of the text, and the next one goes on behind
+        it; after the last whole part the text begins again.
+        """
         import time
 
         grid = self._pieces(train)
+        whole = len(grid) - 1
+        part = whole if characters is None else min(whole, max(1, characters // self.batch))
         while len(self.history.loss) < epochs:
             epoch = len(self.history.loss)
             begun = time.perf_counter()
-            for layer in self.recurrent:
-                layer.reset(self.batch)
+            first = epoch % (whole // part) * part
+            if first == 0:
+                for layer in self.recurrent:
+                    layer.reset(self.batch)
             losses = [
-                self.sequence_loss(grid[k : k + steps + 1], rate * decay**epoch)
-                for k in range(0, len(grid) - 1, steps)
+                self.sequence_loss(grid[k : min(k + steps, first + part) + 1], rate * decay**epoch)
+                for k in range(first, first + part, steps)
             ]
             self.history.loss.append(float(np.mean(losses)))
             self.history.seconds.append(time.perf_counter() - begun)

@@ -1,200 +1,112 @@
-"""Training studies: one network, several algorithms and seeds, one table of results."""
+"""Training studies: one network, several arms, algorithms and seeds, one table of results."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from compact_models.errors import ConfigError, best_matches
-from cosim.behavioural.device import BehaviouralDevice, DeviceSpread, soft_bounds
-from cosim.network.algorithms import ALGORITHMS, Analog, TransferOptions
+from compact_models.errors import ConfigError
+from cosim.network.algorithms import Analog
 from cosim.network.crossbar import Pulses
 from cosim.network.layers import InputOutput
 from cosim.network.model import MLP, Network
+from cosim.network.settings import Algorithm, TrainConfig, arms_of
 
-Algorithm = Literal["fp", "sgd", "ttv1", "ttv2", "cttv2", "agad", "mixed"]
-ReferenceName = Literal["middle", "nominal", "shifted"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DeviceConfig(_Strict):
-    """A soft-bounds device by its figures, or the path of a calibrated one."""
-
-    path: str | None = None
-    states: float = Field(default=22.0, gt=1)
-    skew: float = Field(default=0.61, gt=0, lt=1)
-    nsr: float = Field(default=0.90, ge=0)
-    step_spread: float = Field(default=0.0, ge=0, le=2)
-    up_down_spread: float = Field(default=0.0, ge=0, le=2)
-    half_select: float | None = Field(default=None, ge=0, le=1)
-
-    def build(self) -> BehaviouralDevice:
-        """The device."""
-        if self.path is not None:
-            device = BehaviouralDevice.load(self.path)
-        else:
-            device = soft_bounds(
-                states=self.states,
-                skew=self.skew,
-                nsr=self.nsr,
-                spread=DeviceSpread(step=self.step_spread, up_down=self.up_down_spread),
-            )
-        if self.half_select is not None:
-            device = device.replace(half_select=self.half_select)
-        return device
-
-
-class TransferConfig(_Strict):
-    """See `TransferOptions`."""
-
-    fast: float = Field(default=1.0, gt=0)
-    every: int = Field(default=1, ge=1)
-    sweep: int | None = Field(default=100, ge=1)
-    lift: float = Field(default=0.3, gt=0)
-    flip: float = Field(default=0.1, ge=0, le=1)
-    memory: float = Field(default=0.5, gt=0, le=1)
-    read_sigma: float = Field(default=0.0, ge=0)
-    pulse_length: int = Field(default=5, ge=1, le=63)
-
-    def build(self) -> TransferOptions:
-        """The options."""
-        fields = self.model_dump(exclude={"pulse_length"})
-        return TransferOptions(pulses=Pulses(length=self.pulse_length), **fields)
-
-
-class TrainConfig(_Strict):
-    """What a training study is made of; unknown keys are errors.
-
-    Rates count per sample; ``rates`` overrides ``rate`` for single algorithms.
-    """
-
-    network: Literal["mlp", "lenet", "lstm"] = "mlp"
-    data: Literal["mnist", "digits", "war_and_peace"] = "digits"
-    data_folder: str | None = None
-    hidden: tuple[int, ...] = (256, 128)
-    activation: Literal["sigmoid", "tanh", "relu"] = "tanh"
-    gain: float = Field(default=8.0, gt=0)
-    algorithms: tuple[Algorithm, ...] = ("fp", "sgd", "agad")
-    seeds: tuple[int, ...] = (0,)
-    epochs: int = Field(default=10, ge=1)
-    batch: int = Field(default=10, ge=1)
-    rate: float = Field(default=0.02, gt=0)
-    rates: dict[Algorithm, float] = Field(default_factory=dict)
-    decay: float = Field(default=1.0, gt=0, le=1)
-    train_samples: int | None = Field(default=None, ge=10)
-    test_samples: int | None = Field(default=None, ge=10)
-    sequence: int = Field(default=32, ge=2)
-    device: DeviceConfig = Field(default_factory=DeviceConfig)
-    transfer: TransferConfig = Field(default_factory=TransferConfig)
-    reference: ReferenceName = "nominal"
-    fast_reference: ReferenceName = "nominal"
-    pulse_length: int = Field(default=31, ge=1, le=63)
-    dac_bits: int | None = 7
-    adc_bits: int | None = 9
-    output_noise: float = Field(default=0.0, ge=0)
-    tile: int = Field(default=1024, ge=1)
-
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> TrainConfig:
-        """Check a table from a study file."""
-        try:
-            return cls.model_validate(dict(config))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(p) for p in first["loc"])
-            hint = ""
-            if first["type"] == "extra_forbidden":
-                hint = best_matches(str(first["loc"][-1]), cls.model_fields)
-            elif first["loc"] and first["loc"][0] == "algorithms":
-                hint = best_matches(str(first["input"]), ALGORITHMS)
-            raise ConfigError(
-                thing=f"training study, {place}",
-                value=first.get("input"),
-                limit=first["msg"],
-                next_step=hint,
-            ) from error
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything that decides the results; where the data lies does not."""
-        table = self.model_dump(mode="json", exclude={"data_folder", "algorithms", "seeds"})
-        return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+__all__ = ["TrainConfig", "train_study"]
 
 
 def train_study(config: Mapping[str, Any], output: Path, progress: bool = True) -> dict[str, Any]:
-    """Train every algorithm with every seed; write results and checkpoints.
+    """Train every algorithm with every seed in every arm; write results and checkpoints.
 
     A study that was stopped goes on where it stood: finished epochs are read from the
-    checkpoints of the same configuration.
+    checkpoints of the same configuration. The tables are written after every run.
 
     Parameters
     ----------
     config : mapping
-        Fields of `TrainConfig`.
+        Fields of `TrainConfig`, and optionally ``arms`` (see `arms_of`). With a table
+        ``inference`` the network is trained in floating point, programmed and read over
+        time instead (see `cosim.network.inference.infer_study`).
     output : Path
-        Folder for ``results.json``, ``results.csv`` and checkpoints.
+        Folder for ``results.json``, ``results.csv``, ``curves.csv`` and checkpoints.
     progress : bool
         One line per epoch on stderr.
 
     Returns
     -------
     dict
-        ``rows`` (one per algorithm and seed), ``summary``, ``measure`` ("accuracy" or
-        "perplexity"), ``config``, ``fingerprint``, ``files``.
+        ``rows`` (one per arm, algorithm and seed), ``summary``, ``measure`` ("accuracy" or
+        "perplexity"), ``config``, ``fingerprint``, ``columns`` (of a short table), ``files``.
     """
-    study = TrainConfig.read(config)
+    if "inference" in config:
+        from cosim.network.inference import infer_study
+
+        return infer_study(config, output, progress)
+    arms = arms_of(config)
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    measure = "perplexity" if study.network == "lstm" else "accuracy"
-    load = _Data(study)
-    rows: list[dict[str, Any]] = []
-    for algorithm in study.algorithms:
-        for seed in study.seeds:
-            name = f"{algorithm}-{seed}-{study.fingerprint}"
-            say = _printer(f"{algorithm} seed {seed}: ") if progress else None
-            net = load.network(algorithm, seed)
-            checkpoint = output / f"{name}.npz"
-            if checkpoint.exists():
-                net.load(checkpoint)
-            load.train(net, study.rates.get(algorithm, study.rate), checkpoint, say)
-            history = net.history
-            best = (min if measure == "perplexity" else max)(history.accuracy)
-            rows.append(
-                {
-                    "algorithm": algorithm,
-                    "seed": seed,
-                    "epochs": len(history.loss),
-                    "rate": study.rates.get(algorithm, study.rate),
-                    measure: history.accuracy[-1],
-                    f"best_{measure}": best,
-                    "loss": history.loss[-1],
-                    "seconds": round(sum(history.seconds), 2),
-                    "samples_per_second": round(load.samples / np.mean(history.seconds), 1),
-                    "state": net.fingerprint()[:16],
-                    "curve": list(history.accuracy),
-                }
-            )
-    result = {
+    first = next(iter(arms.values()))
+    measure = "perplexity" if first.network == "lstm" else "accuracy"
+    prints = [arm.fingerprint for arm in arms.values()]
+    result: dict[str, Any] = {
         "measure": measure,
-        "rows": rows,
-        "summary": _summary(rows, measure),
-        "config": study.model_dump(mode="json"),
-        "fingerprint": study.fingerprint,
-        "files": _write(rows, study, output, measure),
+        "rows": [],
+        "summary": {},
+        "config": {name: arm.model_dump(mode="json") for name, arm in arms.items()},
+        "fingerprint": prints[0] if len(prints) == 1 else _digest(prints),
+        "columns": ["arm", "algorithm", "seed", "epochs", measure, "loss", "seconds"],
+        "files": [str(output / name) for name in ("results.csv", "curves.csv", "results.json")],
     }
+    for name, study in arms.items():
+        load = _Data(study)
+        for seed in study.seeds:
+            for algorithm in study.algorithms:
+                row = _run(load, name, algorithm, seed, output, progress)
+                result["rows"].append(row)
+                result["summary"] = _summary(result["rows"], measure)
+                _write(result, output)
     return result
+
+
+def _run(
+    load: _Data, arm: str, algorithm: Algorithm, seed: int, output: Path, progress: bool
+) -> dict[str, Any]:
+    """Train one network, or take what its checkpoint holds of it."""
+    study = load.study
+    measure = "perplexity" if study.network == "lstm" else "accuracy"
+    title = f"{arm}, {algorithm}" if arm else algorithm
+    say = _printer(f"{title}, seed {seed}: ") if progress else None
+    net = load.network(algorithm, seed)
+    checkpoint = output / f"{algorithm}-{seed}-{study.fingerprint}.npz"
+    if checkpoint.exists():
+        net.load(checkpoint)
+    rate = study.rates.get(algorithm, study.rate)
+    load.train(net, rate, checkpoint, say)
+    history = net.history
+    return {
+        "arm": arm,
+        "algorithm": algorithm,
+        "seed": seed,
+        "split": study.split,
+        "train_samples": load.samples,
+        "measured_samples": load.measured,
+        "epochs": len(history.loss),
+        "rate": rate,
+        measure: round(history.accuracy[-1], 6),
+        "loss": round(history.loss[-1], 6),
+        "seconds": round(sum(history.seconds), 1),
+        "fingerprint": study.fingerprint,
+        "state": net.fingerprint()[:16],
+        "curve": list(history.accuracy),
+        "losses": list(history.loss),
+    }
 
 
 def prepare(
@@ -216,7 +128,7 @@ def prepare(
     checkpoint = output / f"{algorithm}-{seed}-{study.fingerprint}.npz"
     if checkpoint.exists():
         net.load(checkpoint)
-    say = _printer(f"{algorithm} seed {seed}: ") if progress else None
+    say = _printer(f"{algorithm}, seed {seed}: ") if progress else None
     data.train(net, study.rates.get(algorithm, study.rate), checkpoint, say)
     return net, data.train_set, data.test_set, study
 
@@ -237,10 +149,13 @@ class _Data:
             )
         if text:
             book = datasets.war_and_peace(study.data_folder)
-            train, _, test = book.split()
+            train, held_out, test = book.split()
             self.tokens = len(book.vocabulary)
-            self.text = (train[: study.train_samples], test[: study.test_samples])
-            self.samples = len(self.text[0])
+            measured = test[: study.test_samples]
+            if study.validation_samples is not None:
+                measured = held_out[: study.validation_samples]
+            self.text = (train[: study.train_samples], measured)
+            self.samples, self.measured = len(self.text[0]), len(measured)
             return
         pictures = datasets.mnist(study.data_folder) if study.data == "mnist" else datasets.digits()
 
@@ -249,9 +164,21 @@ class _Data:
             x = x.reshape(len(x), -1) if study.network == "mlp" else x[..., None]
             return x, labels[:count]
 
-        self.train_set = scaled(pictures.train_images, pictures.train_labels, study.train_samples)
+        images, labels = pictures.train_images, pictures.train_labels
         self.test_set = scaled(pictures.test_images, pictures.test_labels, study.test_samples)
-        self.samples = len(self.train_set[0])
+        if study.validation_samples is not None:
+            rest = len(images) - study.validation_samples
+            if rest < (study.train_samples or 1):
+                raise ConfigError(
+                    thing="training images left beside those held out for validation",
+                    value=rest,
+                    limit=f">= {study.train_samples or 1}",
+                    next_step="Lower validation_samples or train_samples.",
+                )
+            self.test_set = scaled(images[rest:], labels[rest:], None)
+            images, labels = images[:rest], labels[:rest]
+        self.train_set = scaled(images, labels, study.train_samples)
+        self.samples, self.measured = len(self.train_set[0]), len(self.test_set[0])
 
     def network(self, algorithm: Algorithm, seed: int) -> Network:
         """A fresh network."""
@@ -300,7 +227,7 @@ class _Data:
         if isinstance(net, CharacterLSTM):
             net.train_text(
                 *self.text, epochs=s.epochs, rate=rate, decay=s.decay, steps=s.sequence,
-                checkpoint=checkpoint, progress=say,
+                characters=s.epoch_characters, checkpoint=checkpoint, progress=say,
             )  # fmt: skip
         else:
             net.train(
@@ -313,29 +240,50 @@ def _printer(prefix: str) -> Callable[[str], None]:
     return lambda line: print(prefix + line, file=sys.stderr, flush=True)
 
 
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
 def _summary(rows: list[dict[str, Any]], measure: str) -> dict[str, dict[str, float]]:
-    out: dict[str, dict[str, float]] = {}
-    for algorithm in dict.fromkeys(str(r["algorithm"]) for r in rows):
-        values = np.array([r[measure] for r in rows if r["algorithm"] == algorithm])
-        out[algorithm] = {"mean": float(values.mean()), "std": float(values.std())}
-    return out
+    """Mean and standard deviation over the seeds (n - 1), by arm and algorithm."""
+    found: dict[str, list[float]] = {}
+    for r in rows:
+        key = f"{r['arm']}: {r['algorithm']}" if r["arm"] else str(r["algorithm"])
+        found.setdefault(key, []).append(r[measure])
+    return {
+        key: {
+            "mean": float(np.mean(values)),
+            "std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+            "seeds": len(values),
+        }
+        for key, values in found.items()
+    }
 
 
-def _write(rows: list[dict[str, Any]], study: TrainConfig, output: Path, measure: str) -> list[str]:
-    table = output / "results.csv"
-    columns = [k for k in rows[0] if k != "curve"]
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+def _write(result: dict[str, Any], output: Path) -> None:
+    """Tables and the whole result, each renamed into place."""
+    rows, measure = result["rows"], result["measure"]
+    curves = [
+        {
+            "arm": r["arm"], "algorithm": r["algorithm"], "seed": r["seed"], "epoch": n + 1,
+            "loss": round(loss, 6), measure: round(value, 6),
+        }
+        for r in rows
+        for n, (loss, value) in enumerate(zip(r["losses"], r["curve"], strict=True))
+    ]  # fmt: skip
+    long = ("curve", "losses")
+    write_table(output / "results.csv", [k for k in rows[0] if k not in long], rows)
+    write_table(output / "curves.csv", list(curves[0]), curves)
+    partial = output / "results.part"
+    partial.write_text(json.dumps(result, indent=1) + "\n")
+    partial.replace(output / "results.json")
+
+
+def write_table(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all; keys outside `columns` are left out."""
+    partial = path.with_suffix(".part")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    details = output / "results.json"
-    device = dataclasses.asdict(study.device.build())
-    content = {
-        "config": study.model_dump(mode="json"),
-        "fingerprint": study.fingerprint,
-        "measure": measure,
-        "rows": rows,
-        "device": device,
-    }
-    details.write_text(json.dumps(content, indent=1) + "\n")
-    return [str(table), str(details)]
+    partial.replace(path)

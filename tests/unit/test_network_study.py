@@ -24,7 +24,7 @@ def test_study_writes_a_table_and_goes_on_where_it_stood(tmp_path):
     assert again["rows"][0]["seconds"] == whole["rows"][0]["seconds"]
     stored = json.loads((tmp_path / "two" / "results.json").read_text())
     assert stored["fingerprint"] == whole["fingerprint"]
-    assert (tmp_path / "two" / "results.csv").read_text().startswith("algorithm,seed")
+    assert (tmp_path / "two" / "results.csv").read_text().startswith("arm,algorithm,seed")
     assert whole["summary"]["fp"]["mean"] > 0.5
 
 

@@ -1,0 +1,188 @@
+"""What a training study is made of: fields, limits, and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from compact_models.errors import ConfigError, best_matches
+from cosim.behavioural.device import BehaviouralDevice, DeviceSpread, soft_bounds
+from cosim.network.algorithms import ALGORITHMS, TransferOptions
+from cosim.network.crossbar import Pulses
+
+Algorithm = Literal["fp", "sgd", "ttv1", "ttv2", "cttv2", "agad", "mixed"]
+ReferenceName = Literal["middle", "nominal", "shifted"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _refusal(what: str, error: ValidationError, model: type[BaseModel]) -> ConfigError:
+    """The first complaint, in this project's words."""
+    first = error.errors()[0]
+    place = ".".join(str(p) for p in first["loc"])
+    hint = ""
+    if first["type"] == "extra_forbidden":
+        hint = best_matches(str(first["loc"][-1]), model.model_fields)
+    elif first["loc"] and first["loc"][0] == "algorithms":
+        hint = best_matches(str(first["input"]), ALGORITHMS)
+    return ConfigError(
+        thing=f"{what}, {place}", value=first.get("input"), limit=first["msg"], next_step=hint
+    )
+
+
+class DeviceConfig(_Strict):
+    """A soft-bounds device by its figures, or the path of a calibrated one."""
+
+    path: str | None = None
+    states: float = Field(default=22.0, gt=1)
+    skew: float = Field(default=0.61, gt=0, lt=1)
+    nsr: float = Field(default=0.90, ge=0)
+    step_spread: float = Field(default=0.0, ge=0, le=2)
+    up_down_spread: float = Field(default=0.0, ge=0, le=2)
+    half_select: float | None = Field(default=None, ge=0, le=1)
+
+    def build(self) -> BehaviouralDevice:
+        """The device."""
+        if self.path is not None:
+            device = BehaviouralDevice.load(self.path)
+        else:
+            device = soft_bounds(
+                states=self.states,
+                skew=self.skew,
+                nsr=self.nsr,
+                spread=DeviceSpread(step=self.step_spread, up_down=self.up_down_spread),
+            )
+        if self.half_select is not None:
+            device = device.replace(half_select=self.half_select)
+        return device
+
+
+class TransferConfig(_Strict):
+    """See `TransferOptions`."""
+
+    fast: float = Field(default=1.0, gt=0)
+    every: int = Field(default=1, ge=1)
+    sweep: int | None = Field(default=100, ge=1)
+    lift: float = Field(default=0.3, gt=0)
+    flip: float = Field(default=0.1, ge=0, le=1)
+    memory: float = Field(default=0.5, gt=0, le=1)
+    read_sigma: float = Field(default=0.0, ge=0)
+    pulse_length: int = Field(default=5, ge=1, le=63)
+
+    def build(self) -> TransferOptions:
+        """The options."""
+        fields = self.model_dump(exclude={"pulse_length"})
+        return TransferOptions(pulses=Pulses(length=self.pulse_length), **fields)
+
+
+class TrainConfig(_Strict):
+    """What a training study is made of; unknown keys are errors.
+
+    Rates count per sample; ``rates`` overrides ``rate`` for single algorithms.
+    ``validation_samples`` measures on the last so many training images (of a text: on the
+    first so many characters of its validation part) and leaves the test set alone, to
+    choose hyperparameters by. ``epoch_characters`` cuts an epoch of a text short; the
+    next one goes on behind it.
+    """
+
+    network: Literal["mlp", "lenet", "lstm"] = "mlp"
+    data: Literal["mnist", "digits", "war_and_peace"] = "digits"
+    data_folder: str | None = None
+    hidden: tuple[int, ...] = (256, 128)
+    activation: Literal["sigmoid", "tanh", "relu"] = "tanh"
+    gain: float = Field(default=8.0, gt=0)
+    algorithms: tuple[Algorithm, ...] = ("fp", "sgd", "agad")
+    seeds: tuple[int, ...] = (0,)
+    epochs: int = Field(default=10, ge=1)
+    batch: int = Field(default=10, ge=1)
+    rate: float = Field(default=0.02, gt=0)
+    rates: dict[Algorithm, float] = Field(default_factory=dict)
+    decay: float = Field(default=1.0, gt=0, le=1)
+    train_samples: int | None = Field(default=None, ge=10)
+    test_samples: int | None = Field(default=None, ge=10)
+    validation_samples: int | None = Field(default=None, ge=10)
+    epoch_characters: int | None = Field(default=None, ge=1000)
+    sequence: int = Field(default=32, ge=2)
+    device: DeviceConfig = Field(default_factory=DeviceConfig)
+    transfer: TransferConfig = Field(default_factory=TransferConfig)
+    reference: ReferenceName = "nominal"
+    fast_reference: ReferenceName = "nominal"
+    pulse_length: int = Field(default=31, ge=1, le=63)
+    dac_bits: int | None = 7
+    adc_bits: int | None = 9
+    output_noise: float = Field(default=0.0, ge=0)
+    tile: int = Field(default=1024, ge=1)
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> TrainConfig:
+        """Check a table from a study file."""
+        try:
+            return cls.model_validate(dict(config))
+        except ValidationError as error:
+            raise _refusal("training study", error, cls) from error
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the results; where the data lies does not."""
+        table = self.model_dump(mode="json", exclude={"data_folder", "algorithms", "seeds"})
+        return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def split(self) -> str:
+        """What is measured: ``validation`` or ``test``."""
+        return "test" if self.validation_samples is None else "validation"
+
+
+class InferenceConfig(_Strict):
+    """How a trained network is programmed and read: table ``inference`` of a study."""
+
+    times: tuple[float, ...] = (1.0, 3600.0, 86400.0, 3.156e8)
+    acceptance_ranges: tuple[float, ...] = (0.002, 0.02)
+    program_seeds: tuple[int, ...] = (0, 1, 2)
+    read_bits: tuple[int, int] = (6, 8)
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> InferenceConfig:
+        """Check the table from a study file."""
+        try:
+            return cls.model_validate(dict(config))
+        except ValidationError as error:
+            raise _refusal("training study, inference", error, cls) from error
+
+
+def arms_of(config: Mapping[str, Any]) -> dict[str, TrainConfig]:
+    """Arms of a study: the table itself, once for every entry of its list ``arms``.
+
+    An entry has a ``name`` and what differs in that arm; tables in it (``device``,
+    ``transfer``, ``rates``) are merged key by key. Without the list there is one arm without
+    a name.
+
+    Raises
+    ------
+    ConfigError
+        For a field that is unknown or out of range, and for names that are missing or equal.
+    """
+    common = dict(config)
+    entries = common.pop("arms", [{"name": ""}])
+    if not isinstance(entries, list) or not entries:
+        raise ConfigError(thing="arms of a training study", value=entries, limit="a list of tables")
+    arms: dict[str, TrainConfig] = {}
+    for entry in entries:
+        changes = dict(entry) if isinstance(entry, Mapping) else {}
+        name = changes.pop("name", None)
+        if not isinstance(name, str) or name in arms:
+            raise ConfigError(
+                thing="arm of a training study", value=entry, limit="a table with a name of its own"
+            )
+        merged = dict(common)
+        for key, value in changes.items():
+            both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+            merged[key] = {**merged[key], **value} if both else value
+        arms[name] = TrainConfig.read(merged)
+    return arms
