@@ -148,7 +148,7 @@ class Record:
         new = self.proven - set(load_support())
         if new:
             terminalreporter.line(
-                f"{len(new)} lines proven and not in support.toml (COSIM_WRITE_SUPPORT=1 writes them)"
+                f"{len(new)} lines proven, not in support.toml: COSIM_WRITE_SUPPORT=1 writes them"
             )
 
 
