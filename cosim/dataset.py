@@ -8,8 +8,7 @@ netlist hash and citations.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import uuid
 from collections.abc import Hashable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -140,11 +139,11 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         for name, variable in dataset.data_vars.items()
         if variable.dtype.kind in "fiu" and variable.size > 1000
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
+    # The tempfile module would make the result readable by its owner alone.
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         dataset.to_netcdf(temporary, engine="h5netcdf", encoding=compressed)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise DataError(
             thing=f"results cannot be written: {error}",
@@ -152,7 +151,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
             next_step="Free space or name another folder",
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -14,6 +14,7 @@ from cosim.experiments.base import check_range, final_states, state_probes, with
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
+    cycle_changes,
     cycle_sources,
     cycle_spreads,
     deviate,
@@ -64,6 +65,9 @@ class PulseUpdate:
         Pulses after the trains that change direction every time.
     sequence : tuple of int, optional
         Directions (+1 or -1) in order [1]; then `pulses`, `cycles` and `alternating` do not count.
+    amplitudes : tuple of float, optional
+        Amplitude of every pulse in order [V], for staircases and mixed trains; positive ones set
+        and negative ones reset. Then `sequence`, `set` and `reset` do not count either.
     set_gate, reset_gate : float
         Word line during pulses [V].
     read_gate : float
@@ -95,6 +99,7 @@ class PulseUpdate:
     cycles: int = 1
     alternating: int = 0
     sequence: tuple[int, ...] | None = None
+    amplitudes: tuple[float, ...] | None = None
     set_gate: float = 1.4
     reset_gate: float = 3.3
     read_gate: float = 3.3
@@ -114,6 +119,8 @@ class PulseUpdate:
         check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
         for name in ("set_gate", "reset_gate", "read_gate"):
             check_range(name, getattr(self, name), 0.0, 3.63, "V")
+        for value in self.amplitudes or ():
+            check_range("amplitudes", value, -4.0, 4.0, "V")
         if min(self.pulses, self.cycles, self.alternating) < 0 or self.polarity.size == 0:
             raise ConfigError(
                 thing="number of pulses",
@@ -121,16 +128,26 @@ class PulseUpdate:
                 limit="at least one pulse, none negative",
             )
         if not np.isin(self.polarity, (-1, 1)).all():
-            raise ConfigError(thing="sequence of pulses", value=self.sequence, limit="+1 and -1")
+            given = self.amplitudes or self.sequence
+            raise ConfigError(thing="directions of pulses", value=given, limit="up or down, not 0")
 
     @property
     def polarity(self) -> NDArray[np.int64]:
         """Direction of every pulse, shape (pulses,)."""
+        if self.amplitudes is not None:
+            return np.sign(self.amplitudes).astype(np.int64)
         if self.sequence is not None:
             return np.asarray(self.sequence, dtype=np.int64)
         trains = [1] * self.pulses + [-1] * self.pulses
         tail = [1 if k % 2 == 0 else -1 for k in range(self.alternating)]
         return np.array(trains * self.cycles + tail, dtype=np.int64)
+
+    @property
+    def amplitude(self) -> FloatArray:
+        """Amplitude of every pulse, shape (pulses,) [V]."""
+        if self.amplitudes is not None:
+            return np.asarray(self.amplitudes, dtype=np.float64)
+        return np.where(self.polarity > 0, self.set, self.reset)
 
     def run(
         self,
@@ -199,12 +216,7 @@ class PulseUpdate:
                     "cell conductance before the first pulse",
                 ),
                 "polarity": (("pulse",), polarity, "1", "direction of the pulse"),
-                "amplitude": (
-                    ("pulse",),
-                    np.where(up, self.set, self.reset),
-                    "V",
-                    "bit line to source line",
-                ),
+                "amplitude": (("pulse",), self.amplitude, "V", "bit line to source line"),
                 "width": (("pulse",), np.full(polarity.shape, self.width), "s", "flat top"),
                 "gate": (
                     ("pulse",),
@@ -228,24 +240,29 @@ class PulseUpdate:
         """All pulses of a group, segment by segment, the state carried on."""
         from tqdm import tqdm
 
-        polarity = self.polarity
+        amplitude = self.amplitude
         names = tuple(spreads)
-        z = draw_cycles(group, names, polarity.size, seed)
+        z = draw_cycles(group, names, amplitude.size, seed)
         as_sources = simulator.name == "ngspice"
-        length = _SEGMENT if as_sources or not names else 1
+        with_changes = getattr(simulator, "with_changes", None)
+        length = _SEGMENT if as_sources or with_changes or not names else 1
         conductance: list[FloatArray] = []
         results: list[Result] = []
         array = group.array
-        segments = range(0, polarity.size, length)
+        segments = range(0, amplitude.size, length)
         for first in tqdm(segments, desc="pulses", disable=not progress, leave=False):
             part = slice(first, first + length)
             segment = array
             attachments: tuple[Attachment, ...] = ()
+            runner = simulator
             if names and as_sources:
                 segment = varying_array(array, spreads)
                 attachments = cycle_sources(
-                    segment, names, self._starts(polarity[part].size), self.rise, z[part]
+                    segment, names, self._starts(amplitude[part].size), self.rise, z[part]
                 )
+            elif names and with_changes:
+                starts = self._starts(amplitude[part].size)
+                runner = with_changes(cycle_changes(array, spreads, starts, z[part]))
             elif names:
                 values = {
                     name: deviate(array.parameter_array(name), spreads[name], z[first, k])
@@ -253,10 +270,10 @@ class PulseUpdate:
                 }
                 segment = array.with_parameters(**values)
             result = run_patiently(
-                simulator,
-                self.testbench(segment, polarity[part], seed=seed, attachments=attachments),
+                runner,
+                self.testbench(segment, amplitude[part], seed=seed, attachments=attachments),
             )
-            reads = result.at("cell_current", self._reads(polarity[part].size))
+            reads = result.at("cell_current", self._reads(amplitude[part].size))
             conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)
             # Only the last result's waveforms are still needed.
             results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))
@@ -281,25 +298,24 @@ class PulseUpdate:
     def netlist(self, seed: int = 0) -> str:
         """Complete netlist: all pulses on all cells at once, no cycle-to-cycle spread."""
         array = with_spread(self.array, seed) if self.device_spread else self.array
-        return self.testbench(array, self.polarity, seed=seed).spice()
+        return self.testbench(array, self.amplitude, seed=seed).spice()
 
     def testbench(
         self,
         array: Array,
-        polarity: Sequence[int] | NDArray[np.int64],
+        amplitude: Sequence[float] | FloatArray,
         *,
         seed: int | None = None,
         attachments: tuple[Attachment, ...] = (),
     ) -> Testbench:
-        """The testbench that applies a sequence of pulses to all cells of `array` at once."""
-        starts = self._starts(len(polarity))
+        """The testbench that applies pulses of `amplitude` [V] to all cells of `array` at once."""
+        starts = self._starts(len(amplitude))
         times, voltage, gate = [0.0], [self.read_voltage], [self.read_gate]
-        for start, direction in zip(starts, polarity, strict=True):
-            top = self.set if direction > 0 else self.reset
-            on = self.set_gate if direction > 0 else self.reset_gate
+        for start, top in zip(starts, amplitude, strict=True):
+            on = self.set_gate if top > 0 else self.reset_gate
             begin, end = float(start) + self.rise, float(start) + self.rise + self.width
             times += [float(start), begin, end, end + self.rise]
-            voltage += [self.read_voltage, top, top, self.read_voltage]
+            voltage += [self.read_voltage, float(top), float(top), self.read_voltage]
             gate += [self.read_gate, on, on, self.read_gate]
         times.append(times[-1] + self.read_width)
         voltage.append(self.read_voltage)

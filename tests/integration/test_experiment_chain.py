@@ -159,6 +159,25 @@ def test_cycle_spread_is_the_parameter_of_that_pulse(ngspice: NgspiceSimulator) 
     assert abs(step / without - 1) > 0.03
 
 
+def test_a_staircase_is_its_single_pulses(ngspice: NgspiceSimulator) -> None:
+    cell = array(1, 1)
+    stairs = (1.1, 1.3, -1.2)
+    options: dict[str, Any] = {"width": 1e-6, "cycle_spread": False}
+    together = PulseUpdate(cell, amplitudes=stairs, **options).run(
+        simulator=ngspice, progress=False
+    )
+    np.testing.assert_array_equal(together["amplitude"], stairs)
+    np.testing.assert_array_equal(together["polarity"], [1, 1, -1])
+    for number, value in enumerate(stairs):
+        alone = PulseUpdate(
+            cell, sequence=(int(np.sign(value)),), set=abs(value), reset=-abs(value), **options
+        ).run(simulator=ngspice, progress=False)
+        assert float(alone["conductance"][0, 0, 0]) == pytest.approx(
+            float(together["conductance"][number, 0, 0]), rel=2e-4
+        )
+        cell = cell.with_states(alone)
+
+
 def test_segments_do_not_change_the_result(
     ngspice: NgspiceSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +260,9 @@ def test_failed_cell_is_nan_and_the_others_stay(ngspice: NgspiceSimulator) -> No
     ("make", "options", "text"),
     [
         (PulseUpdate, {"reset": 1.3}, "reset"),
-        (PulseUpdate, {"sequence": (1, 0)}, "sequence"),
+        (PulseUpdate, {"sequence": (1, 0)}, "directions"),
+        (PulseUpdate, {"amplitudes": (1.2, 0.0)}, "directions"),
+        (PulseUpdate, {"amplitudes": (1.2, -5.0)}, "amplitudes"),
         (PulseUpdate, {"pulses": 0}, "at least one pulse"),
         (Forming, {"stop": 10.0}, "stop"),
         (Forming, {"mode": "both"}, "mode"),
