@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from cosim.experiments.cells import Group
 from netlists.array import Array
 from netlists.cell import Cell
 from netlists.testbench import Attachment
+
+if TYPE_CHECKING:
+    from cosim.simulators.native.simulator import ParameterChange
 
 FloatArray = NDArray[np.float64]
 
@@ -53,6 +56,29 @@ def deviate(base: FloatArray, spread: Spread, z: FloatArray) -> FloatArray:
     if spread.distribution == "lognormal":
         return np.asarray(base * np.exp(spread.sigma * z))
     return np.asarray(base + z * spread.sigma * (np.abs(base) if spread.relative else 1.0))
+
+
+def cycle_changes(
+    array: Array, spreads: Mapping[str, Spread], starts: FloatArray, z: FloatArray
+) -> list[ParameterChange]:
+    """The same steps as :func:`cycle_sources`, for the native solver.
+
+    Parameters
+    ----------
+    starts : ndarray, shape (events,)
+        When each begins [s]; the first holds from t = 0.
+    z : ndarray, shape (events, parameters, rows, cols)
+    """
+    from cosim.simulators.native.simulator import ParameterChange
+
+    bases = {name: array.parameter_array(name) for name in spreads}
+    return [
+        ParameterChange(
+            time=float(start) if k else 0.0,
+            values={n: deviate(b, spreads[n], z[k, i]) for i, (n, b) in enumerate(bases.items())},
+        )
+        for k, start in enumerate(starts)
+    ]
 
 
 def _node(name: str) -> str:

@@ -14,6 +14,7 @@ from cosim.experiments.base import check_range, final_states, state_probes, with
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
+    cycle_changes,
     cycle_sources,
     cycle_spreads,
     deviate,
@@ -208,14 +209,18 @@ class Cycling:
         found: dict[str, list[NDArray[np.float64]]] = {"current": [], "lrs": [], "hrs": []}
         results: list[Result] = []
         half = 2 * self.set / self.rate
+        with_changes = getattr(simulator, "with_changes", None)
         for cycle in tqdm(range(self.cycles), desc="cycling", disable=not progress, leave=False):
             part = z[2 * cycle : 2 * cycle + 2]
             segment = array
             attachments: tuple[Attachment, ...] = ()
+            runner = simulator
             if names and simulator.name == "ngspice":
                 segment = varying_array(array, spreads)
                 pause = _SWITCH * 2 * (self.set - self.reset) / self.rate
                 attachments = cycle_sources(segment, names, np.array([0.0, half]), pause, part)
+            elif names and with_changes:
+                runner = with_changes(cycle_changes(array, spreads, np.array([0.0, half]), part))
             elif names:
                 # One set of parameters a run: SET barriers act in the first half and RESET
                 # barriers in the second, so both take the half they act in.
@@ -229,7 +234,7 @@ class Cycling:
                 }
                 segment = array.with_parameters(**values)
             result = run_patiently(
-                simulator, self.testbench(segment, seed=seed, attachments=attachments)
+                runner, self.testbench(segment, seed=seed, attachments=attachments)
             )
             times = self._times()
             back = {

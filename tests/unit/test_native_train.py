@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from compact_models import load_model
 from cosim.errors import ConfigError
+from cosim.experiments.pulse_update import PulseUpdate
 from cosim.simulators.native import NativeSimulator
 from cosim.simulators.native.train import run_train
 from netlists import bias
@@ -67,3 +68,37 @@ def test_a_train_of_nothing_is_an_error():
         run_train(one_period(1.0, analysis=OperatingPoint()), 10)
     with pytest.raises(ConfigError):
         run_train(one_period(1.0), 0)
+
+
+def pulsed(**more):
+    array = Array(
+        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
+        rows=1,
+        cols=2,
+        parameters={"c_0": np.array([[0.8, 2.5]])},
+    )
+    return PulseUpdate(array, pulses=5, **more)
+
+
+def test_longest_step_counts_on_ramps_only_and_costs_no_accuracy():
+    update = pulsed(cycle_spread=False)
+    testbench = update.testbench(update.array, update.polarity)
+    fine = NativeSimulator(state_tolerance=1e-7).run(testbench)
+    few, many = NativeSimulator().run(testbench), NativeSimulator(keep_max_step=True).run(testbench)
+    assert few.axis.size < 0.8 * many.axis.size
+    assert_allclose(few["state:c"][-1], fine["state:c"][-1], rtol=1e-3)
+
+
+def test_parameters_that_change_in_a_run_equal_one_run_a_pulse():
+    update = pulsed()
+
+    class OnePulseARun(NativeSimulator):
+        with_changes = None
+
+    together = update.run(simulator="native", seed=3, progress=False)
+    apart = update.run(simulator=OnePulseARun(), seed=3, progress=False)
+    still = pulsed(cycle_spread=False).run(simulator="native", progress=False)
+    assert_allclose(together.conductance, apart.conductance, rtol=5e-4)
+    assert np.max(np.abs(together.conductance / still.conductance - 1)) > 0.01
+    other = update.run(simulator="native", seed=4, progress=False)
+    assert other.attrs["netlist_sha256"] != together.attrs["netlist_sha256"]

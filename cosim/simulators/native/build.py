@@ -150,6 +150,12 @@ class Stimuli:
             result.append(values[index])
         return result[0], result[1], result[2]
 
+    def moving(self, start: float, stop: float) -> bool:
+        """Whether any voltage differs between two times."""
+        return any(
+            not np.array_equal(a, b) for a, b in zip(self.at(start), self.at(stop), strict=True)
+        )
+
     @property
     def breakpoints(self) -> Floats:
         """Times at which any slope changes [s]."""

@@ -8,6 +8,7 @@ Converged means: currents balance at *every* node to a given part of the largest
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -133,6 +134,18 @@ class ArraySystem:
             done = self._ramp(bit, source, gate, held, step)
         self.warm = True
         return done
+
+    def change(self, values: Mapping[str, Floats]) -> None:
+        """Give parameters of the memory device other values, each (rows, cols) [SI]."""
+        for name, value in values.items():
+            k = self.equations.parameters.index(("reram", name))
+            at = np.flatnonzero(self.varying == k)
+            new = np.broadcast_to(value, (1, self.rows, self.cols)).astype(np.float64)
+            if at.size:
+                self.values[at] = new
+            else:
+                self.varying = np.append(self.varying, k)
+                self.values = np.concatenate([self.values, new])
 
     def snapshot(self) -> tuple[Floats, ...]:
         """Copy of the present solution, for :meth:`restore`."""

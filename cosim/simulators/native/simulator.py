@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 
 # Above this many cells the netlist's text and graph cost far more time than solving it.
 _LARGEST_NETLIST = 16 * 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParameterChange:
+    """Other values of device parameters from some time on, e.g. for cycle-to-cycle spread.
+
+    Parameters
+    ----------
+    time : float
+        [s]
+    values : mapping of str to ndarray, shape (rows, cols)
+        Parameters of the memory device, SI; initial states have no effect.
+    """
+
+    time: float
+    values: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +53,20 @@ class NativeSimulator:
         Seconds after which a run is stopped.
     threads : int
         Threads that share the cells of arrays from 64 x 64 up.
+    keep_max_step : bool
+        Take no step longer than the analysis' ``max_step`` at constant voltages either. By
+        default it holds on ramps, whose points are a curve; elsewhere the error of the states
+        alone decides, and a plateau is as few points as that allows.
+    changes : tuple of ParameterChange
+        Steps of device parameters in the course of a transient, by growing time.
     """
 
     tolerance: float = 1e-10
     state_tolerance: float = 1e-4
     deadline: float = 3600.0
     threads: int = 1
+    keep_max_step: bool = False
+    changes: tuple[ParameterChange, ...] = ()
 
     @property
     def name(self) -> str:
@@ -99,11 +124,15 @@ class NativeSimulator:
             provenance=RunProvenance(
                 simulator=self.name,
                 version=self.version,
-                netlist_sha256=_sha256(testbench),
+                netlist_sha256=_sha256(testbench, self.changes),
                 wall_time=time.perf_counter() - start,
                 warnings=(*warnings, *more),
             ),
         )
+
+    def with_changes(self, changes: Sequence[ParameterChange]) -> Self:
+        """A copy whose transients change device parameters at given times."""
+        return replace(self, changes=tuple(changes))
 
     def check_deadline(self, start: float) -> None:
         """Raise SimulationTimeout once the deadline has passed."""
@@ -162,13 +191,18 @@ def _findings(testbench: Testbench) -> list[Any]:
     return findings
 
 
-def _sha256(testbench: Testbench) -> str:
-    """Hash of the netlist; of large arrays, of the array's fingerprint and the stimuli."""
+def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> str:
+    """Hash of the netlist, or of a large array's fingerprint and stimuli; and of the changes."""
     array = testbench.array
     if array.rows * array.cols <= _LARGEST_NETLIST:
-        return hashlib.sha256(testbench.spice(check=False).encode()).hexdigest()
-    digest = hashlib.sha256(testbench.built_array.fingerprint.encode())
-    digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
-    for name, wave in testbench.drives.items():
-        digest.update(repr((name, wave)).encode())
+        digest = hashlib.sha256(testbench.spice(check=False).encode())
+    else:
+        digest = hashlib.sha256(testbench.built_array.fingerprint.encode())
+        digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
+        for name, wave in testbench.drives.items():
+            digest.update(repr((name, wave)).encode())
+    for change in changes:
+        digest.update(repr(change.time).encode())
+        for name in sorted(change.values):
+            digest.update(name.encode() + np.asarray(change.values[name]).tobytes())
     return digest.hexdigest()

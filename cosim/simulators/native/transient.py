@@ -10,6 +10,7 @@ of every stage.  The temperature settles in tens of picoseconds and is taken at 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,9 @@ def run_transient(
         tolerance=simulator.state_tolerance,
     )
     recorder = Recorder(testbench, system)
+    changes = deque(simulator.changes)
+    while changes and changes[0].time <= 0.0:
+        system.change(changes.popleft().values)
     done = integrator.start(0.0)
 
     def record(t: float) -> None:
@@ -179,22 +183,24 @@ def run_transient(
     record(0.0)
     marks = stimuli.breakpoints
     marks = np.unique(np.append(marks[(marks > 0) & (marks < analysis.stop)], analysis.stop))
-    if 0.0 < analysis.save_from < analysis.stop:
-        marks = np.unique(np.append(marks, analysis.save_from))
+    more = [c.time for c in changes] + [analysis.save_from]
+    marks = np.unique(np.append(marks, [m for m in more if 0.0 < m < analysis.stop]))
     t = 0.0
     for mark in marks:
-        moving = any(
-            not np.array_equal(a, b)
-            for a, b in zip(stimuli.at(t), stimuli.at(float(mark)), strict=True)
-        )
-        longest = analysis.max_step or np.inf
-        if moving and mark - t > 0.02 * analysis.stop:
-            # A long ramp is a measured curve: its points follow the suggested step.
-            longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
+        longest = np.inf
+        if simulator.keep_max_step or stimuli.moving(t, float(mark)):
+            longest = analysis.max_step or np.inf
+            if mark - t > 0.02 * analysis.stop:
+                # A long ramp is a measured curve: its points follow the suggested step.
+                longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
         while t < mark:
             t, done = integrator.step(t, float(mark), longest)
             record(t)
             simulator.check_deadline(start)
+        if changes and changes[0].time <= mark < analysis.stop:
+            while changes and changes[0].time <= mark:
+                system.change(changes.popleft().values)
+            done = integrator.start(t)
     axis, data = recorder.arrays()
     notes = []
     if integrator.direct:
