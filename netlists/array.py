@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compact_models.errors import NetlistError, ParameterError, best_matches
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.cell import Cell
 from netlists.lines import LINE_NAMES, Drive, Layout, LineKind, LineSet
@@ -110,7 +111,7 @@ class Array:
                 )
             if not np.isfinite(array).all():
                 raise ParameterError(thing=f"parameter {name} of the cells is not finite")
-            if isinstance(device, CompactModel):
+            if isinstance(device, CompactModel | ForeignModel):
                 limits = device.parameters.parameter(name)
                 for bound, bad in (
                     ("below", array < limits.minimum),
@@ -218,9 +219,10 @@ class Array:
             None of the states is there.
         """
         values = {}
-        for state in self.cell.reram.states:
-            if not state.held:
-                continue
+        held = [state for state in self.cell.reram.states if state.held]
+        if isinstance(self.cell.reram, ForeignModel) and not held:
+            return self
+        for state in held:
             for key in (f"final_{state.name}", state.name):
                 if key in states:
                     values[state.initial] = np.asarray(states[key], dtype=float)
@@ -229,7 +231,7 @@ class Array:
             raise ParameterError(
                 thing="no state to continue from",
                 value=sorted(map(str, states)),
-                limit=", ".join(f"final_{s.name}" for s in self.cell.reram.states if s.held),
+                limit=", ".join(f"final_{state.name}" for state in held),
             )
         return self.with_parameters(**values)
 
@@ -246,6 +248,8 @@ class Array:
             digest.update(device.name.encode())
             if isinstance(device, CompactModel):
                 digest.update(device.parameters.fingerprint.encode())
+            elif isinstance(device, ForeignModel):
+                digest.update(device.fingerprint.encode())
             else:
                 digest.update(repr((device.library, sorted(device.parameters.items()))).encode())
         for values in (self.parameters, self.selector_parameters):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from compact_models.errors import NetlistError
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 
 SELECTOR_TERMINALS = ("drain", "gate", "source", "bulk")
@@ -54,8 +56,9 @@ class Cell:
 
     Parameters
     ----------
-    reram : CompactModel
-        Two terminals; current is positive from the first to the second.
+    reram : CompactModel, ForeignModel or str
+        Two terminals; current is positive from the first to the second. A str is a Verilog-A
+        file of one's own, whose device runs in an ngspice that loads compiled models.
     selector : CompactModel, ForeignTransistor or str, optional
         Terminals drain, gate, source, bulk; a str names a foundry card.
 
@@ -65,10 +68,12 @@ class Cell:
         The terminals are not these.
     """
 
-    reram: CompactModel
+    reram: Any  # CompactModel, or a ForeignModel, which most of the code never meets
     selector: Selector | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.reram, str | Path):
+            object.__setattr__(self, "reram", _from_file(self.reram))
         if isinstance(self.selector, str):
             from compact_models.foundry import load_transistor
 
@@ -86,3 +91,16 @@ class Cell:
                 limit=", ".join(SELECTOR_TERMINALS),
                 next_step="Take nmos_3v3, a foundry card, or None",
             )
+
+
+def _from_file(path: str | Path) -> ForeignModel:
+    if Path(path).suffix not in (".va", ".vams"):
+        raise NetlistError(
+            thing="the memory device of a cell is a model, or a Verilog-A file",
+            value=str(path),
+            limit="a file that ends in .va",
+            next_step="Load compact models with load_model first",
+        )
+    from compact_models.foreign_va import load_veriloga
+
+    return load_veriloga(path)

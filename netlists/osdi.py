@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from compact_models.errors import ModelError, NetlistError, ParameterError
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from netlists.names import check_library_lines
+from netlists.names import check_library_lines, check_name
 from netlists.spice import assemble, number, solver_options, testbench_elements
 from netlists.topology import DeviceKey, Element, split_parameters, subcircuit_name
 
@@ -163,8 +164,19 @@ class Device:
     outside: tuple[str, ...]
 
 
-def device_modules(testbench: Testbench) -> dict[str, Device]:
-    """Our own devices by their role, ``"reram"`` and ``"selector"``."""
+def device_modules(testbench: Testbench, *, foreign: bool = False) -> dict[str, Device]:
+    """Our own devices by their role, ``"reram"`` and ``"selector"``.
+
+    Parameters
+    ----------
+    foreign : bool
+        Whether the caller runs somebody's compiled memory device, which is left out here.
+
+    Raises
+    ------
+    NetlistError
+        There is one, and the caller does not.
+    """
     from compact_models.emit.ngspice import default_instance_parameters
 
     array = testbench.built_array
@@ -173,6 +185,12 @@ def device_modules(testbench: Testbench) -> dict[str, Device]:
         ("reram", array.cell.reram, array.parameters),
         ("selector", array.cell.selector, array.selector_parameters),
     ):
+        if isinstance(model, ForeignModel) and not foreign:
+            raise NetlistError(
+                thing=f"{model.path.name} runs in ngspice only",
+                value=model.name,
+                next_step="Take simulator='ngspice'",
+            )
         if not isinstance(model, CompactModel):
             continue
         common, single = split_parameters(values, model)
@@ -188,6 +206,28 @@ def device_modules(testbench: Testbench) -> dict[str, Device]:
             outside=outside,
         )
     return devices
+
+
+def _foreign_devices(model: ForeignModel, elements: list[Element]) -> tuple[str, list[str]]:
+    """Stem of the compiled file of somebody's module, and its cards and instances as lines.
+
+    Cells with the same values share a card: what is no instance parameter stands there only.
+    """
+    stem = f"{model.name}_{hashlib.sha256(model.text.encode()).hexdigest()[:12]}"
+    cards: dict[tuple[tuple[str, float], ...], str] = {}
+    lines = []
+    for element in elements:
+        values = {**model.given, **element.parameters}
+        key = tuple(sorted(values.items()))
+        if key not in cards:
+            cards[key] = f"{check_name(model.name)}_card{len(cards) or ''}"
+            words = [f".model {cards[key]} {model.name}"]
+            for name, value in values.items():
+                whole = model.declared[name].kind == "integer"
+                words.append(f"{name}={int(value) if whole else number(value)}")
+            lines.append("\n+ ".join(words))
+        lines.append(" ".join((f"n{element.name[1:]}", *element.nodes, cards[key])))
+    return stem, lines
 
 
 def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledNetlist:
@@ -210,15 +250,22 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     lines: list[str] = []
     if selector is not None and not isinstance(selector, CompactModel):
         lines += check_library_lines(selector.library)
-    devices = device_modules(testbench)
+    devices = device_modules(testbench, foreign=True)
     for device in devices.values():
         words = [f".model {device.name}_card {device.name}"]
         words += [f"{name}={number(value)}" for name, value in device.card.items()]
         lines.append("\n+ ".join(words))
     modules = {device.stem: device.text for device in devices.values()}
     outside = {role: device.outside for role, device in devices.items()}
+    elements = testbench_elements(testbench)
     rest = []
-    for element in testbench_elements(testbench):
+    if isinstance(array.cell.reram, ForeignModel):
+        own = [element for element in elements if element.role == "reram"]
+        elements = [element for element in elements if element.role != "reram"]
+        stem, foreign = _foreign_devices(array.cell.reram, own)
+        lines += foreign
+        modules[stem] = array.cell.reram.text
+    for element in elements:
         if element.role in outside:
             lines.append(_instance(element, outside[element.role]))
         else:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import NetlistError, best_matches
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.array import Array
 from netlists.lines import LINE_NAMES, LineKind
@@ -134,8 +135,10 @@ def resolve_node(testbench: Testbench, node: str) -> str:
     match = re.fullmatch(r"x([rm])_(\d+)_(\d+)\.(\w+)", node)
     if match and _inside(array, match[2], match[3]):
         model = array.cell.reram if match[1] == "r" else array.cell.selector
-        if isinstance(model, CompactModel):
-            inner = (*model.internal_nodes, *(s.name for s in model.states))
+        if isinstance(model, CompactModel | ForeignModel):
+            inner = model.internal_nodes
+            if isinstance(model, CompactModel):
+                inner = (*inner, *(s.name for s in model.states))
             if match[4] in inner:
                 return node
     if node == "0" or node in known:
@@ -214,6 +217,11 @@ def _terminal_current(model: CompactModel) -> tuple[tuple[str, ...], Any]:
 def _cell_current(testbench: Testbench) -> Vectors:
     array = testbench.built_array
     model = array.cell.reram
+    if isinstance(model, ForeignModel):
+        meters = tuple(f"i(vr_{i}_{j})" for i, j in _cells(array))
+        return Vectors(
+            probe="cell_current", unit="A", shape=array.shape, inputs=(meters,), formula=_same
+        )
     used, kernels = _terminal_current(model)
     potentials = _terminal_nodes(array)
     nodes = [n for n in model.nodes if f"v_{n}" in used]
@@ -289,7 +297,9 @@ def vectors_of(testbench: Testbench, probe: str) -> Vectors:
         )
     known = ["cell_current", "cell_voltage"]
     known += [f"{LINE_NAMES[k]}_{q}" for k in sets for q in ("voltage", "current")]
-    known += [f"state:{s.name}" for s in array.cell.reram.states]
+    reram = array.cell.reram
+    if isinstance(reram, CompactModel) or reram.memory is not None:
+        known += [f"state:{s.name}" for s in reram.states]
     raise NetlistError(
         thing="nothing of that name can be probed",
         value=probe,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from compact_models.errors import NetlistError
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.names import check_library_lines, check_name
 
@@ -37,7 +39,7 @@ class Element:
     model : str
         Subcircuit of a device.
     role : str
-        ``line``, ``feed``, ``driver``, ``reram``, ``selector`` or ``attachment``.
+        ``line``, ``feed``, ``driver``, ``reram``, ``selector``, ``ammeter`` or ``attachment``.
     parameters : mapping of str to float
         Those of a device that differ from the subcircuit's defaults.
     """
@@ -118,7 +120,11 @@ def array_elements(
     elements = [e for lines in sets.values() for e in _line_elements(lines, feed, floating)]
     reram, selector = array.cell.reram, array.cell.selector
     bit, source, word = sets["bl"], sets["sl"], sets.get("wl")
-    values = split_parameters(array.parameters, reram)[1]
+    foreign = isinstance(reram, ForeignModel)
+    if foreign:
+        values = {n: np.asarray(a).tolist() for n, a in array.parameters.items()}
+    else:
+        values = split_parameters(array.parameters, reram)[1]
     selector_defaults: dict[str, float] = {}
     selector_values: dict[str, list[Any]] = {}
     if isinstance(selector, CompactModel):
@@ -134,8 +140,13 @@ def array_elements(
     if cells is None:
         cells = product(range(array.rows), range(array.cols))
     for i, j in cells:
-        given = {n: x[i][j] for n, x in values.items() if x[i][j] != defaults[n]}
+        given = {n: x[i][j] for n, x in values.items() if foreign or x[i][j] != defaults[n]}
         top, end = bit.node_at(i, j), source.node_at(i, j)
+        if foreign:
+            # Nobody else knows what current a compiled device takes.
+            nodes = (top, f"top_{i}_{j}")
+            elements.append(Element("source", f"vr_{i}_{j}", nodes, "DC 0.0", role="ammeter"))
+            top = nodes[1]
         if selector is None or word is None:
             elements.append(
                 Element("device", f"xr_{i}_{j}", (top, end), None, name, "reram", given)
@@ -160,7 +171,7 @@ def array_elements(
     return elements
 
 
-def subcircuit_name(model: CompactModel) -> str:
+def subcircuit_name(model: CompactModel | ForeignModel) -> str:
     """Name of a model's subcircuit."""
     return check_name(model.name, "model name")
 
@@ -201,6 +212,14 @@ def definitions(array: Array) -> str:
     """Library lines and subcircuit texts that the array's devices need."""
     parts: list[str] = []
     selector = array.cell.selector
+    if isinstance(array.cell.reram, ForeignModel):
+        raise NetlistError(
+            thing=f"{array.cell.reram.path.name} runs as compiled Verilog-A only",
+            value=array.cell.reram.name,
+            limit="an ngspice with the `osdi` command, and the compiler openvaf-r",
+            next_step="Name such an ngspice in COSIM_NGSPICE_OSDI (.ci/ngspice-backports DIR gets "
+            "one), and pip install 'reram-cosim[verilog-a]'",
+        )
     if selector is not None and not isinstance(selector, CompactModel):
         parts += check_library_lines(selector.library)
     for model, values in (

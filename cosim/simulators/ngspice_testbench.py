@@ -35,16 +35,20 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
     """
     import numpy as np
 
+    from compact_models.foreign_model import ForeignModel
+    from cosim.simulators.foreign import ForeignChecker, foreign_probes, simulator_for
     from cosim.simulators.osdi import chosen_devices, compile_module
     from netlists.osdi import compiled_netlist
     from netlists.probes import vectors_of
     from netlists.testbench import OperatingPoint
 
     testbench.check()
+    simulator = simulator_for(simulator, testbench)
+    foreign = isinstance(testbench.array.cell.reram, ForeignModel)
     wanted = testbench
     chosen = cells_to_check(testbench) if simulator.check else None
     if chosen is not None:
-        extra = check_probes(testbench, chosen)
+        extra = (foreign_probes if foreign else check_probes)(testbench, chosen)
         wanted = replace(testbench, probes=tuple(dict.fromkeys((*testbench.probes, *extra))))
     vectors = {probe: vectors_of(wanted, probe) for probe in wanted.probes}
     expected = tuple(dict.fromkeys(name for v in vectors.values() for name in v.names))
@@ -69,7 +73,8 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
     axis = np.zeros(len(values)) if isinstance(testbench.analysis, OperatingPoint) else plot.axis
     probes = {name: v.evaluate(values, columns) for name, v in vectors.items()}
     if chosen is not None:
-        Checker(wanted, chosen, axis, probes, run.run_directory or None).check()
+        checker = ForeignChecker if foreign else Checker
+        checker(wanted, chosen, axis, probes, run.run_directory or None).check()
     return Result(
         axis=axis,
         data={name: probes[name] for name in testbench.probes},

@@ -78,13 +78,15 @@ def test_our_own_modules_pass_and_are_read_back(name, tmp_path):
     path = tmp_path / f"{name}.va"
     path.write_text(module(model))
     read = load_veriloga(path)
-    assert read.module == model.name
+    assert read.name == model.name
     assert read.terminals == model.terminals
-    assert set(read.parameters) == set(model.parameters)
+    inner = {name.lower() for name in (*model.internal_nodes, *(s.name for s in model.states))}
+    assert set(read.internal_nodes) == inner
+    assert dict(read.parameters) == dict(model.parameters)
     for key, parameter in model.parameters.parameters.items():
-        assert read.parameters[key].value == parameter.value
-        assert read.parameters[key].unit == parameter.unit
-        assert path.read_text().splitlines()[read.parameters[key].line - 1].count(f" {key} = ") == 1
+        assert read.parameters.parameter(key).unit == parameter.unit
+        line = int(read.declared[key].place.rpartition(" ")[2])
+        assert path.read_text().splitlines()[line - 1].count(f" {key} = ") == 1
 
 
 def test_parameters_ranges_and_errors(tmp_path):
@@ -95,13 +97,15 @@ def test_parameters_ranges_and_errors(tmp_path):
         "analog I(p, n) <+ V(p, n)/r_on;\nendmodule\n"
     )
     model = load_veriloga(path)
-    assert (model.module, model.terminals) == ("d", ("p", "n"))
-    on = model.parameters["r_on"]
-    assert (on.value, on.maximum, on.unit, on.line) == (1500.0, 1e6, "ohm", LINE)
-    assert model.parameters["r_off"].value == 1e6
-    assert model.parameters["n"].kind == "integer"
-    assert model.parameters["d"].value is None
-    model.check({"r_on": 10.0})
+    assert (model.name, model.terminals) == ("d", ("p", "n"))
+    on = model.parameters.parameter("r_on")
+    assert (on.value, on.maximum, on.unit) == (1500.0, 1e6, "ohm")
+    assert on.source == f"mine.va, line {LINE} = 1.5k"
+    assert 0.0 < on.minimum < 1e-300
+    assert dict(model.parameters) == {"r_on": 1500.0, "r_off": 1e6, "n": 2.0, "d": 3000.0}
+    model.check({"r_on": 10.0, "n": 3.0})
+    with pytest.raises(ParameterError, match="integer"):
+        model.check({"n": 2.5})
     with pytest.raises(ParameterError, match="r_on"):
         model.check({"r_onn": 1.0})
     with pytest.raises(ParameterError, match="out of range"):

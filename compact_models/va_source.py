@@ -1,0 +1,308 @@
+"""A Verilog-A file with what it includes, and what its declarations say.
+
+Read as text, not as syntax: enough to list terminals, internal nodes and parameters with their
+ranges, and to say in which line of which file something stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compact_models.errors import ModelError
+from compact_models.va_linter import arguments, without_comments
+
+_INCLUDE = re.compile(r'^\s*`include\s+"([^"]+)"')
+# Every compiler brings these along.
+_STANDARD = ("disciplines.vams", "constants.vams", "discipline.h", "constants.h")
+_DEEPEST, _LARGEST = 16, 5_000_000
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+|[TGMKkmunpfa])?\Z")
+_SUFFIXED = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)([TGMKkmunpfa])(?!\w)")
+_SCALE = {
+    "T": 1e12, "G": 1e9, "M": 1e6, "K": 1e3, "k": 1e3,
+    "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+}  # fmt: skip
+_STATEMENT = re.compile(
+    r"(?:\(\*(?P<attributes>.*?)\*\)\s*)?\bparameter\s+(?:(?P<kind>real|integer|string)\s+)?"
+    r"(?P<items>[^;]*);",
+    re.DOTALL,
+)
+_ITEM = re.compile(
+    r"\s*(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<default>.*?)\s*(?P<range>\b(?:from|exclude)\b.*)?\Z",
+    re.DOTALL,
+)
+_MODULE = re.compile(r"\bmodule\s+([A-Za-z_]\w*)\s*(?:\(([^)]*)\))?\s*;")
+_DISCIPLINES = (
+    "electrical", "voltage", "current", "thermal", "magnetic", "kinematic", "kinematic_v",
+    "rotational", "rotational_omega",
+)  # fmt: skip
+_CONSTANTS = {
+    "M_PI": math.pi, "M_E": math.e, "P_Q": 1.602176634e-19, "P_K": 1.380649e-23,
+    "P_EPS0": 8.8541878128e-12, "P_CELSIUS0": 273.15,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """One parameter as a module declares it.
+
+    Parameters
+    ----------
+    name, kind : str
+        Kind is ``real``, ``integer`` or ``string``.
+    default : str
+        As written.
+    value : float, optional
+        The default, where it is a number or follows from other defaults.
+    minimum, maximum : float
+        From its ``from`` clause, infinite where that is no number.
+    unit, description : str
+        From its attributes.
+    place : str
+        File and line.
+    instance : bool
+        Whether it may differ between instances of one model card.
+    """
+
+    name: str
+    kind: str
+    default: str
+    value: float | None
+    minimum: float
+    maximum: float
+    unit: str
+    description: str
+    place: str
+    instance: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file, with its own includes put in.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    origin : tuple of (file name, line)
+        Of every line of `text`.
+    """
+
+    path: Path
+    text: str
+    origin: tuple[tuple[str, int], ...]
+
+    def place(self, line: int) -> str:
+        """File and line of a line of `text`, counted from 1."""
+        file, own = self.origin[min(line, len(self.origin)) - 1]
+        return f"{file}, line {own}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """What a module declares.
+
+    Parameters
+    ----------
+    name : str
+    terminals, internal_nodes : tuple of str
+    parameters : mapping of str to Declared
+    """
+
+    name: str
+    terminals: tuple[str, ...]
+    internal_nodes: tuple[str, ...]
+    parameters: Mapping[str, Declared]
+
+
+def read_source(path: str | Path) -> Source:
+    """Read a Verilog-A file and what it includes, from its own folder.
+
+    Raises
+    ------
+    ModelError
+        A file cannot be read, or includes go in circles.
+    """
+    file = Path(path)
+    lines: list[str] = []
+    origin: list[tuple[str, int]] = []
+    _read(file, lines, origin, 0)
+    return Source(path=file, text="\n".join(lines) + "\n", origin=tuple(origin))
+
+
+def _read(file: Path, lines: list[str], origin: list[tuple[str, int]], depth: int) -> None:
+    try:
+        if file.stat().st_size > _LARGEST or depth > _DEEPEST:
+            raise ModelError(
+                thing="a Verilog-A file is too large, or its includes go in circles",
+                value=str(file),
+                limit=f"{_LARGEST} bytes, {_DEEPEST} files deep",
+            )
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ModelError(
+            thing="the Verilog-A file cannot be read",
+            value=str(file),
+            next_step=error.strerror or "Check the path",
+        ) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _INCLUDE.match(line)
+        if found and Path(found[1]).name.lower() not in _STANDARD:
+            _read(file.parent / found[1], lines, origin, depth + 1)
+            continue
+        lines.append(line)
+        origin.append((file.name, number))
+
+
+def modules(source: Source) -> dict[str, Module]:
+    """Every module of a source, in the order of the text."""
+    clean = without_comments(source.text)
+    macros = {
+        match[1]: match[2].strip()
+        for match in re.finditer(r"(?m)^\s*`define[ \t]+(\w+)[ \t]+(\S.*)$", clean)
+    }
+    found: dict[str, Module] = {}
+    for head in _MODULE.finditer(clean):
+        end = clean.find("endmodule", head.end())
+        body = clean[head.end() : end if end >= 0 else len(clean)]
+        offset = clean.count("\n", 0, head.end()) + 1
+        ports = re.sub(
+            rf"\(\*.*?\*\)|\b(?:inout|input|output|{'|'.join(_DISCIPLINES)})\b", " ", head[2] or ""
+        )
+        terminals = tuple(re.findall(r"[A-Za-z_]\w*", ports))
+        found[head[1]] = Module(
+            name=head[1],
+            terminals=terminals,
+            internal_nodes=_internal_nodes(body, terminals),
+            parameters=_parameters(body, offset, source, macros),
+        )
+    return found
+
+
+def _internal_nodes(body: str, terminals: tuple[str, ...]) -> tuple[str, ...]:
+    own = re.findall(r"\bdiscipline\s+(\w+)", body)
+    words = "|".join((*_DISCIPLINES, *own))
+    names: list[str] = []
+    for match in re.finditer(rf"(?m)(?:^|;|\*\))\s*(?:{words})\s+([^;()]*);", body):
+        names += [part.split("=")[0].strip() for part in match[1].split(",")]
+    grounds = {
+        name.strip()
+        for match in re.finditer(r"(?m)^\s*ground\s+([^;]*);", body)
+        for name in match[1].split(",")
+    }
+    plain = [n for n in names if re.fullmatch(r"[A-Za-z_]\w*", n)]
+    return tuple(n for n in dict.fromkeys(plain) if n not in terminals and n not in grounds)
+
+
+def _parameters(
+    body: str, offset: int, source: Source, macros: Mapping[str, str]
+) -> dict[str, Declared]:
+    found: dict[str, Declared] = {}
+    values: dict[str, float] = {}
+
+    def value(text: str) -> float | None:
+        return evaluate(text, values, macros)
+
+    for match in _STATEMENT.finditer(body):
+        pairs: list[tuple[str, str]] = re.findall(
+            r'(\w+)\s*=\s*"([^"]*)"', match["attributes"] or ""
+        )
+        attributes = dict(pairs)
+        start = match.start("items")
+        for text in arguments(f"({match['items']})", 0):
+            item = _ITEM.match(text)
+            if item is None:
+                continue
+            name, default = item["name"], item["default"].strip()
+            low, high = _range(item["range"] or "", value)
+            at = re.compile(rf"\b{name}\b").search(body, start)
+            number = value(default)
+            if number is not None:
+                values[name] = number
+            found[name] = Declared(
+                name=name,
+                kind=match["kind"] or "real",
+                default=default,
+                value=number,
+                minimum=low,
+                maximum=high,
+                unit=attributes.get("units", ""),
+                description=attributes.get("desc", attributes.get("info", "")),
+                place=source.place(offset + body.count("\n", 0, at.start() if at else start)),
+                instance=attributes.get("type", "") == "instance",
+            )
+    return found
+
+
+def _range(clause: str, value: Callable[[str], float | None]) -> tuple[float, float]:
+    """Closed range of a ``from`` clause; an open end is moved in by the smallest step."""
+    match = re.search(
+        r"from\s*([\[(])\s*([^:\]]*):(.*?)([\])])\s*(?:exclude|from|\Z)", clause, re.S
+    )
+    if match is None:
+        return -math.inf, math.inf
+    low, high = value(match[2].strip()), value(match[3].strip())
+    if low is not None and match[1] == "(":
+        low = math.nextafter(low, math.inf)
+    if high is not None and match[4] == ")":
+        high = math.nextafter(high, -math.inf)
+    return (-math.inf if low is None else low, math.inf if high is None else high)
+
+
+_BINARY: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_FUNCTIONS: Mapping[str, Callable[..., float]] = {
+    "exp": math.exp, "ln": math.log, "log": math.log10, "sqrt": math.sqrt, "pow": math.pow,
+    "abs": abs, "min": min, "max": max, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh,
+}  # fmt: skip
+
+
+def evaluate(text: str, values: Mapping[str, float], macros: Mapping[str, str]) -> float | None:
+    """Value of a constant expression, or None where it is no arithmetic of known names."""
+    for _ in range(8):
+        known = re.sub(
+            r"`(\w+)",
+            lambda m: f"({macros[m[1]]})" if m[1] in macros else repr(_CONSTANTS.get(m[1], m[0])),
+            text,
+        )
+        if known == text:
+            break
+        text = known
+    if _NUMBER.match(text) and text[-1] in _SCALE:
+        return float(text[:-1]) * _SCALE[text[-1]]
+    plain = _SUFFIXED.sub(lambda m: repr(float(m[1]) * _SCALE[m[2]]), text)
+    try:
+        number = _value(ast.parse(plain.strip(), mode="eval").body, values)
+    except (SyntaxError, ValueError, ArithmeticError, TypeError, RecursionError):
+        return None
+    return float(number) if math.isfinite(number) else None
+
+
+def _value(node: ast.expr, values: Mapping[str, float]) -> float:
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.Name) and node.id in values:
+        return values[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        inner = _value(node.operand, values)
+        return -inner if isinstance(node.op, ast.USub) else inner
+    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        return _BINARY[type(node.op)](_value(node.left, values), _value(node.right, values))
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in _FUNCTIONS
+        and not node.keywords
+    ):
+        return _FUNCTIONS[node.func.id](*(_value(a, values) for a in node.args))
+    raise ValueError(ast.dump(node))
