@@ -107,16 +107,21 @@ def _all_cells(array: Array) -> tuple[tuple[int, int], ...]:
 def cell_groups(array: Array, simulator: Simulator) -> list[Group]:
     """How the cells are split into runs.
 
-    ngspice gets one run per cell. Another simulator gets one run for all of them; the resistance
-    of each cell's own lines then stands in the device's ``R_line``, if it has one.
+    ngspice gets one run per cell. Another simulator gets one run for all of them: one that can
+    ``separate`` cells keeps each behind the resistance of its own lines; for another it stands in
+    the device's ``R_line``, if it has one.
     """
     cells = _all_cells(array)
     single = [Group(array=single_cell(array, i, j), cells=((i, j),)) for i, j in cells]
     if simulator.name == "ngspice" or len(cells) == 1:
         return single
-    wires = np.array(
-        [_path(array, "bl", i, j)[0] + _path(array, "sl", i, j)[0] for i, j in cells]
-    ).reshape(array.shape)
+    bit, source = (
+        np.array([_path(array, kind, i, j)[0] for i, j in cells]).reshape(array.shape)
+        for kind in ("bl", "sl")
+    )
+    wires = bit + source
+    if wires.any() and hasattr(simulator, "separate"):
+        return [Group(array=simulator.separate(array, bit, source), cells=cells)]
     if wires.any() and "R_line" not in array.cell.reram.parameters:
         return single
     together = array.replace(parasitics=Parasitics(), drive=Drive())

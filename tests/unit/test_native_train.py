@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from compact_models import load_model
 from cosim.errors import ConfigError
+from cosim.experiments.cells import single_cell
 from cosim.experiments.pulse_update import PulseUpdate
 from cosim.simulators.native import NativeSimulator
 from cosim.simulators.native.train import run_train
@@ -102,3 +103,22 @@ def test_parameters_that_change_in_a_run_equal_one_run_a_pulse():
     assert np.max(np.abs(together.conductance / still.conductance - 1)) > 0.01
     other = update.run(simulator="native", seed=4, progress=False)
     assert other.attrs["netlist_sha256"] != together.attrs["netlist_sha256"]
+
+
+def test_separate_cells_are_the_cells_one_at_a_time():
+    rng = np.random.default_rng(1)
+    array = Array(
+        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
+        rows=2,
+        cols=2,
+        parameters={"c_0": rng.uniform(0.8, 3.0, (2, 2))},
+        selector_parameters={"threshold_voltage": rng.uniform(0.5, 0.7, (2, 2))},
+        parasitics=Parasitics(r_row=20.0, r_col=50.0, r_driver=5.0),
+    )
+    update = PulseUpdate(array, pulses=2, cycle_spread=False)
+    together = update.run(simulator="native", progress=False)
+    for i, j in np.ndindex(2, 2):
+        alone = PulseUpdate(single_cell(array, i, j), pulses=2, cycle_spread=False)
+        one = alone.run(simulator=NativeSimulator(state_tolerance=1e-5), progress=False)
+        assert_allclose(together.final_c[i, j], one.final_c[0, 0], rtol=1e-3)
+        assert_allclose(together.initial_conductance[i, j], one.initial_conductance, rtol=1e-8)

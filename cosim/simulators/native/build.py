@@ -13,6 +13,7 @@ from cosim.errors import ConfigError
 from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.equations import cell_equations, parameter_vector
 from cosim.simulators.native.newton import ArraySystem
+from cosim.simulators.native.separate import SeparateCells
 
 if TYPE_CHECKING:
     from netlists.array import Array
@@ -26,6 +27,10 @@ def _lines(array: Array, kind: Any, floating: frozenset[str]) -> Lines:
     off = np.array([f"{kind}{k}" in floating for k in range(lines.count)])
     if lines.ends == "floating":
         off[:] = True
+    if isinstance(array, SeparateCells) and kind in array.feeds:
+        with np.errstate(divide="ignore"):
+            feed = np.where(off, 0.0, 1.0 / array.feeds[kind])
+        return Lines(resistance=0.0, start=feed, end=np.zeros(lines.count))
     return Lines.driven(
         lines.count,
         lines.resistance,

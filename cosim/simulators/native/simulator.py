@@ -14,6 +14,7 @@ from cosim.errors import ConfigError, SimulationTimeout
 from cosim.simulators.base import Result, RunProvenance
 
 if TYPE_CHECKING:
+    from netlists.array import Array
     from netlists.testbench import Testbench
 
 # Above this many cells the netlist's text and graph cost far more time than solving it.
@@ -134,6 +135,19 @@ class NativeSimulator:
         """A copy whose transients change device parameters at given times."""
         return replace(self, changes=tuple(changes))
 
+    @staticmethod
+    def separate(array: Array, bit_line: np.ndarray, source_line: np.ndarray) -> Array:
+        """One array that solves all cells of `array` side by side, each alone on its lines.
+
+        Parameters
+        ----------
+        bit_line, source_line : ndarray, shape (rows, cols)
+            Resistance from each cell to its drivers [Ohm].
+        """
+        from cosim.simulators.native.separate import separate_cells
+
+        return separate_cells(array, bit_line, source_line)
+
     def check_deadline(self, start: float) -> None:
         """Raise SimulationTimeout once the deadline has passed."""
         if time.perf_counter() - start > self.deadline:
@@ -193,6 +207,8 @@ def _findings(testbench: Testbench) -> list[Any]:
 
 def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> str:
     """Hash of the netlist, or of a large array's fingerprint and stimuli; and of the changes."""
+    from cosim.simulators.native.separate import SeparateCells
+
     array = testbench.array
     if array.rows * array.cols <= _LARGEST_NETLIST:
         digest = hashlib.sha256(testbench.spice(check=False).encode())
@@ -201,6 +217,8 @@ def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> st
         digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
         for name, wave in testbench.drives.items():
             digest.update(repr((name, wave)).encode())
+    if isinstance(array, SeparateCells):
+        digest.update(array.fingerprint.encode())
     for change in changes:
         digest.update(repr(change.time).encode())
         for name in sorted(change.values):
