@@ -126,7 +126,7 @@ class Network:
             if progress is not None:
                 progress(
                     f"epoch {epoch + 1}/{epochs}: loss {self.history.loss[-1]:.4f}, "
-                    f"test {100 * self.history.accuracy[-1]:.2f} %, "
+                    f"accuracy {100 * self.history.accuracy[-1]:.2f} %, "
                     f"{self.history.seconds[-1]:.1f} s"
                 )
         return self.history

@@ -236,7 +236,7 @@ class CharacterLSTM(Network):
                 self.save(checkpoint)
             if progress is not None:
                 progress(
-                    f"epoch {epoch + 1}/{epochs}: loss {self.history.loss[-1]:.4f}, test "
+                    f"epoch {epoch + 1}/{epochs}: loss {self.history.loss[-1]:.4f}, "
                     f"perplexity {self.history.accuracy[-1]:.3f}, "
                     f"{self.history.seconds[-1]:.1f} s"
                 )
