@@ -13,10 +13,10 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from cosim.network.random import GAUSS, STRIDE, mix, next_gauss
+from cosim.network.random import GAUSS, GAUSS_BITS, STRIDE, mix, next_gauss
+from cosim.network.trains import LONGEST_TRAIN, bit_train, count_bits, train_length
 
-LONGEST_TRAIN = 63
-
+__all__ = ["LONGEST_TRAIN", "bit_train", "mixed_batch", "pulse_each", "pulse_outer", "sgd_batch"]
 
 # Several coincidences of one train move a device in one step as long as they cannot
 # take it further than this share of its window; the error is of second order in it.
@@ -63,6 +63,87 @@ def some_pulses(
 
 
 @nb.njit(cache=True, error_model="numpy")
+def pulse_row(
+    row: Any, w: Any, fixed: Any, law: Any, noise: Any, bounds: Any, hits: Any, places: Any,
+    draws: Any, count: Any, rng: Any,
+) -> None:  # fmt: skip
+    """Pulses on `count` devices of one row: the same as `some_pulses` one after the other.
+
+    Parameters
+    ----------
+    hits : int32 (4, outputs)
+        Columns (all different), numbers of pulses, signs (0 up, 1 down), random numbers to
+        leave out before each.
+    places : float32 (2, outputs)
+        Room for positions and steps.
+    draws : uint64 (2, outputs)
+        Room for the counters of the random numbers.
+
+    Notes
+    -----
+    Three loops instead of one: the first and the last have neither branches nor a
+    running state, so that the compiler can take many devices at once; what hangs together,
+    the order of the random numbers, is left for the second.
+    """
+    last = np.int32(law.shape[1] - 1)
+    top = np.float32(last)
+    columns, numbers, sides, gaps = hits[0], hits[1], hits[2], hits[3]
+    us, means = places[0], places[1]
+    first, second = draws[0], draws[1]
+    line, devices = w[row], fixed[row]
+    for k in range(count):
+        j = np.uint32(columns[k])
+        side = np.uint32(sides[k])
+        u = (line[j] - devices[j, 0]) / devices[j, 1]
+        t = min(max(u, np.float32(0.0)), np.float32(1.0)) * top
+        b = min(np.int32(t), last - np.int32(1))
+        left, right = law[side, np.uint32(b)], law[side, np.uint32(b) + np.uint32(1)]
+        size = left + (t - np.float32(b)) * (right - left)
+        scale = devices[j, np.uint32(2) + side]
+        us[k] = u
+        means[k] = size * (scale if side == np.uint32(0) else -scale)
+    counter = rng[0]
+    rough = noise[2] > np.float32(0.0) or noise[3] > np.float32(0.0)
+    for k in range(count):
+        n = numbers[k]
+        size = abs(means[k])
+        counter += np.uint64(gaps[k]) * STRIDE
+        if n == 1 or np.float32(n) * size < LUMPED:
+            floor = noise[2 + sides[k]] > np.float32(0.0)
+            if floor or size * noise[sides[k]] > np.float32(0.0):
+                counter += STRIDE
+                first[k] = counter
+            if floor:
+                counter += STRIDE
+                second[k] = counter
+        else:
+            rng[0] = counter
+            j = columns[k]
+            up = sides[k] == 0
+            some_pulses(w, row, j, n, up, fixed, law, noise, bounds, rng)
+            numbers[k] = 0
+            counter = rng[0]
+    rng[0] = counter
+    shift = np.uint64(64 - GAUSS_BITS)
+    for k in range(count):
+        j = np.uint32(columns[k])
+        side = np.uint32(sides[k])
+        n = np.float32(numbers[k])
+        mean = means[k]
+        step = mean * n
+        root = np.sqrt(n)
+        sigma = abs(mean) * noise[side]
+        step += root * sigma * GAUSS[mix(first[k]) >> shift]
+        if rough:
+            step += root * noise[np.uint32(2) + side] * GAUSS[mix(second[k]) >> shift]
+        u = min(max(us[k] + step, bounds[0]), bounds[1])
+        us[k] = devices[j, 0] + u * devices[j, 1]
+    for k in range(count):
+        if numbers[k] > 0:
+            line[columns[k]] = us[k]
+
+
+@nb.njit(cache=True, error_model="numpy")
 def pulse_each(
     w: Any, counts: Any, fixed: Any, law: Any, noise: Any, bounds: Any, rng: Any
 ) -> None:
@@ -72,78 +153,6 @@ def pulse_each(
             n = counts[i, j]
             if n != 0:
                 some_pulses(w, i, j, abs(n), n > 0, fixed, law, noise, bounds, rng)
-
-
-@nb.njit(inline="always")
-def count_bits(word: Any) -> Any:
-    """Number of set bits of a uint64."""
-    v = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    v = (v & np.uint64(0x3333333333333333)) + ((v >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    v = (v + (v >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((v * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@nb.njit(cache=True, error_model="numpy")
-def bit_train(values: Any, factor: Any, length: Any, bits: Any, rng: Any) -> None:
-    """Stochastic pulse trains: bit b of `bits[k]` is set with probability |values[k]| factor.
-
-    All bits of a train are made at once from the binary digits of the probability, last
-    digit first: OR with a random word for a one, AND for a zero. The 16 digits are rounded
-    up or down by chance, so that small probabilities are right on average.
-    """
-    full = (np.uint64(1) << np.uint64(length)) - np.uint64(1)
-    counter = rng[0]
-    for k in range(values.shape[0]):
-        p = abs(values[k]) * factor
-        word = np.uint64(0)
-        if p >= 1.0:
-            word = full
-        elif p > 0.0:
-            counter += STRIDE
-            draw = np.float32(mix(counter) >> np.uint64(40)) * np.float32(2.0**-24)
-            digits = np.uint32(np.float32(p) * np.float32(65536.0) + draw)
-            if digits >= np.uint32(65536):
-                word = full
-            elif digits > np.uint32(0):
-                left = 16
-                while digits & np.uint32(1) == np.uint32(0):
-                    digits >>= np.uint32(1)
-                    left -= 1
-                for _ in range(left):
-                    counter += STRIDE
-                    if digits & np.uint32(1):
-                        word |= mix(counter)
-                    else:
-                        word &= mix(counter)
-                    digits >>= np.uint32(1)
-                word &= full
-        bits[k] = word
-    rng[0] = counter
-
-
-@nb.njit(cache=True, error_model="numpy")
-def train_length(x: Any, d: Any, strength: Any, longest: Any, managed: Any) -> Any:
-    """Length of the pulse train and the factors on x and d (update management).
-
-    `strength` is the learning rate over the step at the symmetry point. Returns
-    (length, factor_x, factor_d) with ``length * factor_x * factor_d = strength``.
-    """
-    top_x, top_d = 0.0, 0.0
-    for k in range(x.shape[0]):
-        top_x = max(top_x, abs(x[k]))
-    for k in range(d.shape[0]):
-        top_d = max(top_d, abs(d[k]))
-    wanted = strength * top_x * top_d
-    if wanted <= 0.0:
-        return 0, 0.0, 0.0
-    length = longest
-    if managed:
-        length = min(longest, max(1, int(np.ceil(wanted))))
-        root = np.sqrt(strength / length)
-        balance = np.sqrt(top_d / top_x)
-        return length, root * balance, root / balance
-    root = np.sqrt(strength / length)
-    return length, root, root
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -174,23 +183,36 @@ def pulse_outer(
     bit_train(x, factor_x, length, bits_x, rng)
     bit_train(d, factor_d, length, bits_d, rng)
     total = 0
-    active = np.empty(d.shape[0], np.int32)
+    size = d.shape[0]
+    active = np.empty(size, np.int32)
+    words = np.empty(size, np.uint64)
+    negative = np.empty(size, np.int32)
+    hits = np.zeros((4, size), np.int32)
+    places = np.empty((2, size), np.float32)
+    draws = np.zeros((2, size), np.uint64)
     count = 0
-    for j in range(d.shape[0]):
+    for j in range(size):
         if bits_d[j] != np.uint64(0):
             active[count] = j
+            words[count] = bits_d[j]
+            negative[count] = 1 if d[j] < 0.0 else 0
             count += 1
     for i in range(x.shape[0]):
-        if bits_x[i] == np.uint64(0):
+        own = bits_x[i]
+        if own == np.uint64(0):
             continue
+        turned = np.int32(1 if x[i] < 0.0 else 0)
+        found = 0
         for a in range(count):
-            j = active[a]
-            both = bits_x[i] & bits_d[j]
-            if both != np.uint64(0):
-                up = (x[i] > 0.0) == (d[j] > 0.0)
-                n = count_bits(both)
-                total += n
-                some_pulses(w, i, j, n, up, fixed, law, noise, bounds, rng)
+            # Written always, kept only where the trains meet: no branch to guess.
+            n = count_bits(own & words[a])
+            hits[0, found] = active[a]
+            hits[1, found] = n
+            hits[2, found] = negative[a] ^ turned
+            found += n > 0
+            total += n
+        if found > 0:
+            pulse_row(i, w, fixed, law, noise, bounds, hits, places, draws, found, rng)
     if half > 0.0:
         disturb(w, fixed, law, bounds, x, d, half, bits_x, bits_d)
     return total
