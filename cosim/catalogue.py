@@ -51,6 +51,8 @@ EXPERIMENTS: Mapping[str, Entry] = {
     "cycling": Entry(module="cosim.experiments.cycling", attribute="Cycling"),
     "pulse_update": Entry(module="cosim.experiments.pulse_update", attribute="PulseUpdate"),
     "read": Entry(module="cosim.experiments.read", attribute="Read"),
+    "ir_drop": Entry(module="cosim.experiments.array_studies", attribute="IrDrop"),
+    "leakage": Entry(module="cosim.experiments.array_studies", attribute="Leakage"),
     "electrothermal": Entry(
         module="cosim.experiments.physics_jobs", attribute="Electrothermal", job=True
     ),
@@ -68,6 +70,7 @@ EXPERIMENTS: Mapping[str, Entry] = {
 SELECTORS: Mapping[str, str] = {
     "nmos_3v3": "3.3 V NMOS of this project (EKV form)",
     "gf180mcu_nfet_03v3": "foundry card GF180MCU nfet_03v3 (BSIM4), ngspice only",
+    "sg13_hv_nmos": "foundry card IHP SG13G2 sg13_hv_nmos (PSP103), ngspice with OSDI only",
     "none": "no selector: the ReRAM ends at the source line (passive crossbar)",
 }
 
@@ -119,7 +122,7 @@ def settings(name: str) -> tuple[Setting, ...]:
 @lru_cache(maxsize=64)
 def settings_model(name: str) -> type[BaseModel]:
     """Pydantic model of the table of experiment `name`; every key is optional and checked."""
-    from cosim.config import Table, checked_text
+    from cosim.config import Table, Text, checked_text
 
     cls = entry(name).load()
     hints = typing.get_type_hints(cls)
@@ -129,6 +132,8 @@ def settings_model(name: str) -> type[BaseModel]:
             kind: Any = Annotated[Any, BeforeValidator(_reader(setting))]
         elif setting.kind == "counts":
             kind = Annotated[tuple[int, ...], Strict(False)]
+        elif setting.kind == "texts":
+            kind = Annotated[tuple[Text, ...], Strict(False)]
         elif setting.kind == "text":
 
             def check(value: Any) -> str:
@@ -179,6 +184,8 @@ def _kind(hint: Any) -> str | None:
         inner = {_kind(m) for m in members if m is not Ellipsis}
         if inner == {"count"}:
             return "counts"
+        if inner == {"text"}:
+            return "texts"
         return "numbers" if inner <= {"number", "count", "numbers"} and inner else None
     simple: dict[Any, str] = {bool: "switch", int: "count", float: "number", str: "text"}
     return simple.get(hint)

@@ -307,7 +307,19 @@ def read(dataset: xr.Dataset) -> Section:
     )
 
 
+def _of_arrays(name: str) -> Callable[[xr.Dataset], Section]:
+    """Section of a study of whole arrays; its pictures are loaded when it is made."""
+
+    def section(dataset: xr.Dataset) -> Section:
+        from cosim.experiments.array_studies import sections
+
+        return sections.SECTIONS[name](dataset)
+
+    return section
+
+
 SECTIONS: Mapping[str, Callable[[xr.Dataset], Section]] = {
+    **{n: _of_arrays(n) for n in ("ArrayDisturb", "ArrayProgram", "IrDrop", "Leakage")},
     "Forming": forming,
     "Cycling": cycling,
     "PulseUpdate": pulse_update,

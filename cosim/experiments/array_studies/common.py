@@ -1,0 +1,271 @@
+"""What the studies of whole arrays share: arrays of any size, states, drives, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cosim.errors import ConfigError, SimulatorNotFound
+from cosim.simulators.base import Result, Simulator, get_simulator
+from netlists import Array, Options, Parasitics
+from netlists.analysis import OperatingPoint
+from netlists.bias import read
+from netlists.testbench import Testbench
+from netlists.waveform import Waveform, as_waveform
+
+if TYPE_CHECKING:
+    from netlists.bias import Drives
+
+Floats = NDArray[np.float64]
+
+OPTIONS = Options(reltol=1e-6, gmin=1e-18, abstol=1e-16)
+"""Of the small cases in ngspice: its own gmin would be a tenth of what switched-off cells leak."""
+LARGEST_BESIDE = 32
+"""Rows and columns that ngspice is given at most: beyond, it takes minutes."""
+_DENSITIES = (0.01, 10.0)
+
+
+def resized(array: Array, rows: int, cols: int) -> Array:
+    """The same cells, lines and drivers in another size.
+
+    Raises
+    ------
+    ConfigError
+        Cells have values of their own, which another size has no place for.
+    """
+    if array.shape == (rows, cols):
+        return array
+    uniform: dict[str, dict[str, float]] = {"parameters": {}, "selector_parameters": {}}
+    for where, kept in uniform.items():
+        for name, values in getattr(array, where).items():
+            if np.ptp(values) > 0:
+                raise ConfigError(
+                    thing="an array whose cells differ cannot be made larger or smaller",
+                    value=f"{name} of {array.rows} x {array.cols} cells",
+                    next_step="Leave out `spread` of [array]; studies over sizes set the states",
+                )
+            kept[name] = float(values.flat[0])
+    return array.replace(rows=rows, cols=cols, **uniform)
+
+
+def check_sizes(name: str, sizes: Sequence[int], low: int, high: int) -> None:
+    """Raise ConfigError unless sizes rise, each between `low` and `high`."""
+    if not sizes or list(sizes) != sorted(set(sizes)) or not low <= sizes[0] <= sizes[-1] <= high:
+        raise ConfigError(
+            thing=f"{name} of an array study",
+            value=tuple(sizes),
+            limit=f"rising numbers of rows and columns, {low} to {high}",
+        )
+
+
+def check_conductances(array: Array, values: ArrayLike) -> None:
+    """Raise unless the array's device can have these conductances [S]."""
+    given = np.asarray(values, dtype=float)
+    if given.size == 0 or not np.isfinite(given).all() or given.min() <= 0:
+        raise ConfigError(
+            thing="conductances of an array study", value=given.tolist(), limit="above 0 S"
+        )
+    reram = array.cell.reram
+    if hasattr(reram, "vacancies_at"):
+        _, low, high = _log_density(reram, 0.2)
+        if np.log(given.min()) < low or np.log(given.max()) > high:
+            raise ConfigError(
+                thing="no state of the device has such a conductance [S]",
+                value=(float(given.min()), float(given.max())),
+                limit=f"{np.exp(low):.4g} to {np.exp(high):.4g} S",
+                next_step="Choose conductances inside the window of the device",
+            )
+    elif not _is_resistor(reram):
+        raise ConfigError(
+            thing="array studies cannot set the conductance of this device",
+            value=reram.name,
+            limit="cmo_hfox, resistor",
+        )
+
+
+def _is_resistor(reram: Any) -> bool:
+    return "resistance" in tuple(reram.parameters)
+
+
+def with_conductance(array: Array, conductance: ArrayLike, read_voltage: float = 0.2) -> Array:
+    """The array with every memory device at a conductance [S], scalar or (rows, cols).
+
+    It is that of the device alone, formed, at the read voltage.
+    """
+    wanted = np.broadcast_to(np.asarray(conductance, dtype=float), array.shape)
+    reram = array.cell.reram
+    if _is_resistor(reram):
+        return array.with_parameters(resistance=1.0 / wanted)
+    density = np.exp(_log_density(reram, read_voltage)[0](np.log(wanted)))
+    return _adjusted(array.with_states({"c": density}), wanted, read_voltage)
+
+
+@lru_cache(maxsize=8)
+def _log_density(reram: Any, read_voltage: float) -> tuple[Any, float, float]:
+    """ln(C / 1e25) as a smooth function of ln(conductance), and the ends of the latter.
+
+    Only the branch that rises from low density: where the hopping distance reaches its floor,
+    conductance has a maximum, and what lies beyond is outside the window of the device.
+    """
+    from scipy.interpolate import CubicSpline
+
+    grid = np.linspace(*np.log(_DENSITIES), 600)
+    values = np.log(reram.conductance(vacancies=np.exp(grid) * 1e25, read_voltage=read_voltage))
+    falling = np.flatnonzero(np.diff(values) <= 0)
+    stop = int(falling[0]) if falling.size else grid.size
+    spline = CubicSpline(values[:stop], grid[:stop])
+    return spline, float(values[0]), float(values[stop - 1])
+
+
+def _adjusted(array: Array, wanted: Floats, read_voltage: float) -> Array:
+    """Newton steps on the states where devices have parameters of their own."""
+    reram = array.cell.reram
+    initial = {s.initial for s in reram.states}
+    own = {n: v for n, v in array.parameters.items() if n not in initial}
+    if not any(np.ptp(v) > 0 or v.flat[0] != reram.parameters[n] for n, v in own.items()):
+        return array
+    log_c = np.log(array.initial_state("c"))
+    for _ in range(4):
+        step = 1e-4
+        now, beyond = (
+            np.log(device_conductance(array.with_states({"c": np.exp(x)}), read_voltage))
+            for x in (log_c, log_c + step)
+        )
+        log_c = log_c - (now - np.log(wanted)) * step / (beyond - now)
+    return array.with_states({"c": np.exp(log_c)})
+
+
+def device_conductance(array: Array, read_voltage: float = 0.2) -> Floats:
+    """Conductance of every memory device alone, formed, at its present state [S]."""
+    from compact_models.steady import solve_steady
+
+    reram = array.cell.reram
+    if _is_resistor(reram):
+        return 1.0 / array.parameter_array("resistance")
+    initial = {s.initial for s in reram.states}
+    settled = solve_steady(
+        reram,
+        voltages={"top": np.full(array.shape, read_voltage), "bottom": 0.0},
+        held={s.name: array.initial_state(s.name) for s in reram.states if s.held},
+        parameters={n: v for n, v in array.parameters.items() if n not in initial},
+    )
+    return np.asarray(settled.current("top") / read_voltage)
+
+
+def lifted(drives: Drives) -> Drives:
+    """The same cell voltages with every bit and source line at 0 V or above.
+
+    A line below the bulk would bias the transistors' junctions forward, so the scheme's voltages
+    are counted from its lowest one.
+    """
+    lines = [w for n, w in drives.items() if not n.startswith("wl") and w is not None]
+    times = np.unique(np.concatenate([w.times for w in lines]))
+    lowest = np.minimum(np.min([w.at(times) for w in set(lines)], axis=0), 0.0)
+    if not lowest.any():
+        return drives
+    rise = Waveform(tuple(times.tolist()), tuple((-lowest).tolist()))
+    return {
+        n: w if n.startswith("wl") or w is None else as_waveform(w) + rise
+        for n, w in drives.items()
+    }
+
+
+def bare_read(array: Array, simulator: Simulator, gate: float, read_voltage: float) -> Result:
+    """Currents of all cells at the read voltage without wires."""
+    bare = array.replace(parasitics=Parasitics())
+    return simulator.run(
+        Testbench(
+            array=bare,
+            drives=read(bare, read_voltage, gate=gate),
+            analysis=OperatingPoint(),
+            probes=("cell_current",),
+            options=OPTIONS,
+            title="cells without wires",
+        )
+    )
+
+
+def beside(size: int, progress: bool) -> Iterator[Simulator]:
+    """Yield ngspice for the small case, or nothing where `size` is 0 or ngspice is not there."""
+    if size == 0:
+        return
+    simulator = get_simulator("ngspice")
+    try:
+        getattr(simulator, "version", "")
+    except SimulatorNotFound as error:
+        say(progress, f"no comparison with ngspice: {str(error).splitlines()[0]}")
+        return
+    yield simulator
+
+
+def check_beside(size: int) -> None:
+    """Raise ConfigError for a size that ngspice is not given."""
+    if not 0 <= size <= LARGEST_BESIDE:
+        raise ConfigError(
+            thing="size of the case that ngspice repeats",
+            value=size,
+            limit=f"0 (none) to {LARGEST_BESIDE} rows and columns",
+        )
+
+
+def crossing(
+    at: Sequence[float], values: Sequence[float] | Floats, limit: float, *, power: bool = True
+) -> tuple[float, str]:
+    """Where rising values pass a limit: (place, text); NaN where they do not in between.
+
+    Parameters
+    ----------
+    power : bool
+        Between neighbours the values are a power of the place; else an exponential of it.
+    """
+    x, y = np.asarray(at, dtype=float), np.asarray(values, dtype=float)
+    above = np.flatnonzero(y > limit)
+    if not above.size:
+        return float("nan"), f"not reached up to {x[-1]:g}"
+    k = int(above[0])
+    if k == 0:
+        return float("nan"), f"passed already at {x[0]:g}"
+    low = max(float(y[k - 1]), 1e-300)
+    share = float(np.log(limit / low) / np.log(y[k] / low))
+    if power:
+        found = float(x[k - 1] * (x[k] / x[k - 1]) ** share)
+    else:
+        found = float(x[k - 1] + share * (x[k] - x[k - 1]))
+    return found, f"{found:.3g}"
+
+
+def relative_difference(ours: ArrayLike, theirs: ArrayLike) -> float:
+    """Largest difference over the largest value of the second."""
+    a, b = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    largest = float(np.abs(b).max())
+    return float(np.abs(a - b).max() / largest) if largest > 0 else float(np.abs(a).max())
+
+
+def say(progress: bool, text: str) -> None:
+    """One line on standard error."""
+    import sys
+
+    if progress:
+        print(f"      {text}", file=sys.stderr, flush=True)
+
+
+def line_currents(drives: Mapping[str, Waveform | None]) -> tuple[str, ...]:
+    """Probes of the currents of all connected drivers of bit and source lines."""
+    return tuple(f"i({n})" for n, w in drives.items() if w is not None and not n.startswith("wl"))
+
+
+def driver_power(drives: Mapping[str, Waveform | None], result: Result) -> Floats:
+    """Power that all drivers of bit and source lines deliver, at every point of a result [W].
+
+    The result needs the probes of :func:`line_currents`.
+    """
+    power = np.zeros(result.axis.size)
+    for probe in line_currents(drives):
+        wave = drives[probe[2:-1]]
+        assert wave is not None
+        power += wave.at(result.axis) * result[probe]
+    return power
