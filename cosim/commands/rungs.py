@@ -56,6 +56,7 @@ def calibrate(result: Path, output: Path | None, as_json: bool) -> int:
 def train(study: Path, output: Path | None, as_json: bool) -> int:
     """Train networks on device arrays; a study that was stopped goes on from its checkpoints."""
     from cosim.config import load_table
+    from cosim.network.pages import write_training_page
     from cosim.network.study import train_study
 
     content = load_table(study)
@@ -70,13 +71,14 @@ def train(study: Path, output: Path | None, as_json: bool) -> int:
         )
     folder = output or Path("results") / study.stem
     found = train_study(settings, folder, progress=not as_json)
+    page = write_training_page(found, folder, str(content.get("title", study.stem)))
     if as_json:
-        print_json({"ok": True, "output": folder, **found})
+        print_json({"ok": True, "output": folder, "page": page, **found})
         return RIGHT
     columns = [c for c in found["columns"] if any(r[c] != "" for r in found["rows"])]
     rows = [tuple(_number(r[c]) for c in columns) for r in found["rows"]]
     click.echo(table(tuple(c.replace("_", " ") for c in columns), rows))
-    click.echo(f"results: {folder}")
+    click.echo(f"results: {page}")
     return RIGHT
 
 

@@ -1,0 +1,213 @@
+"""Pictures and page of a training or inference study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosim import plot
+from cosim.report import Plot, Section, write_page
+
+COLOURS = {"fp": plot.INK, "agad": plot.BLUE, "sgd": plot.ORANGE}
+OTHERS = (plot.GREEN, plot.RED, plot.SOFT)
+NAMES = {
+    "fp": "floating point", "sgd": "plain analog SGD", "agad": "AGAD", "ttv1": "Tiki-Taka",
+    "ttv2": "Tiki-Taka 2", "cttv2": "chopped Tiki-Taka 2", "mixed": "mixed precision",
+}  # fmt: skip
+SPANS = {1.0: "1 s", 60.0: "1 min", 3600.0: "1 h", 86400.0: "1 day", 3.156e8: "10 years"}
+
+
+def write_training_page(result: Mapping[str, Any], folder: Path, title: str) -> Path:
+    """Write ``index.html`` and its pictures.
+
+    Parameters
+    ----------
+    result : mapping
+        What `train_study` returned.
+    folder : Path
+    title : str
+
+    Returns
+    -------
+    Path
+        Of the page.
+    """
+    section = _inference(result) if "floating_point" in result else _training(result)
+    return write_page(folder, title=title or "Training", sections=[section])
+
+
+def _training(result: Mapping[str, Any]) -> Section:
+    rows, measure = result["rows"], result["measure"]
+    arms = list(dict.fromkeys(r["arm"] for r in rows))
+    plots = []
+    if len(arms) > 1:
+        plots.append(
+            Plot(
+                name="arms",
+                caption="Every seed a point, bars their mean",
+                figure=arms_picture(rows, measure),
+                wide=len(arms) > 4,
+            )
+        )
+    if len(arms) <= 4 and max(r["epochs"] for r in rows) > 1:
+        plots.append(
+            Plot(
+                name="curves",
+                caption="After every epoch; one line a seed",
+                figure=curves_picture(rows, measure),
+            )
+        )
+    head = ["what", f"mean {measure}", "standard deviation", "seeds"]
+    table = [
+        (key, _show(s["mean"], measure), _show(s["std"], measure), s["seeds"])
+        for key, s in result["summary"].items()
+    ]
+    split = {r["split"] for r in rows}
+    counts = {r["measured_samples"] for r in rows}
+    text = f"Measured on {_join(counts)} samples of the {_join(split)} set, after the last epoch."
+    return Section(
+        title="Results",
+        text=text,
+        plots=tuple(plots),
+        tables={"": (head, table)},
+        provenance={"fingerprint of the study": result["fingerprint"]},
+    )
+
+
+def _inference(result: Mapping[str, Any]) -> Section:
+    head = ["acceptance range", "time", "mean accuracy", "standard deviation", "programmings"]
+    table = [
+        (
+            f"{s['acceptance_range']:.1%}", span(s["time"]), _show(s["mean"], "accuracy"),
+            _show(s["std"], "accuracy"), s["seeds"],
+        )
+        for s in result["summary"]
+    ]  # fmt: skip
+    floating = result["floating_point"]
+    return Section(
+        title="Accuracy over time",
+        text=f"Floating point: {_show(floating, 'accuracy')}.",
+        plots=(
+            Plot(
+                name="inference",
+                caption="Every programming a point, lines through their mean",
+                figure=inference_picture(result["rows"], floating),
+            ),
+        ),
+        tables={"": (head, table)},
+        provenance={"fingerprint of the study": result["fingerprint"]},
+    )
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    return SPANS.get(seconds, f"{seconds:.3g} s")
+
+
+def _join(values: set[Any]) -> str:
+    return " and ".join(str(v) for v in sorted(values))
+
+
+def _show(value: float, measure: str) -> str:
+    return f"{value:.2%}" if measure == "accuracy" else f"{value:.3f}"
+
+
+def _scale(measure: str) -> tuple[float, str]:
+    return (100.0, "accuracy / %") if measure == "accuracy" else (1.0, measure)
+
+
+def _colour(algorithm: str, algorithms: Sequence[str]) -> str:
+    rest = [a for a in algorithms if a not in COLOURS]
+    return COLOURS.get(algorithm) or OTHERS[rest.index(algorithm) % len(OTHERS)]
+
+
+@plot.styled
+def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
+    """One line per arm, from top to bottom; points are seeds."""
+    from matplotlib.figure import Figure
+
+    arms = list(dict.fromkeys(r["arm"] for r in rows))
+    algorithms = list(dict.fromkeys(r["algorithm"] for r in rows))
+    figure = Figure(figsize=(6.4, 1.1 + 0.32 * len(arms)), layout="constrained")
+    axes = figure.subplots()
+    factor, label = _scale(measure)
+    for n, algorithm in enumerate(algorithms):
+        colour = _colour(algorithm, algorithms)
+        shift = 0.2 * (n - (len(algorithms) - 1) / 2)
+        named = False
+        for y, arm in enumerate(arms):
+            found = [
+                factor * r[measure] for r in rows if (r["arm"], r["algorithm"]) == (arm, algorithm)
+            ]
+            if not found:
+                continue
+            here = np.full(len(found), y + shift)
+            axes.plot(found, here, "o", color=colour, ms=3.5, alpha=0.6, mew=0,
+                      label=None if named else NAMES.get(algorithm, algorithm))  # fmt: skip
+            axes.plot([np.mean(found)] * 2, [y + shift - 0.1, y + shift + 0.1], color=colour, lw=2)
+            named = True
+    axes.set_yticks(range(len(arms)), arms)
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    figure.legend(loc="outside upper left", ncols=len(algorithms))
+    return figure
+
+
+@plot.styled
+def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
+    """What was measured after every epoch; arms differ by their line style."""
+    from matplotlib.figure import Figure
+
+    arms = list(dict.fromkeys(r["arm"] for r in rows))
+    algorithms = list(dict.fromkeys(r["algorithm"] for r in rows))
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    factor, label = _scale(measure)
+    seen: set[tuple[str, str]] = set()
+    for r in rows:
+        key = (r["arm"], r["algorithm"])
+        name = NAMES.get(r["algorithm"], r["algorithm"]) + (f", {r['arm']}" if r["arm"] else "")
+        axes.plot(
+            np.arange(1, len(r["curve"]) + 1), factor * np.array(r["curve"]), marker="o", ms=2.5,
+            color=_colour(r["algorithm"], algorithms),
+            ls=("-", "--", ":", "-.")[arms.index(r["arm"]) % 4],
+            label=None if key in seen else name,
+        )  # fmt: skip
+        seen.add(key)
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylabel(label)
+    if measure == "perplexity":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+@plot.styled
+def inference_picture(rows: Sequence[Mapping[str, Any]], floating: float) -> Any:
+    """Accuracy over time since programming, a colour for every acceptance range."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(100 * floating, color=plot.INK, ls="--", label="floating point")
+    times = sorted({r["time"] for r in rows})
+    ranges = list(dict.fromkeys(r["acceptance_range"] for r in rows))
+    for width, colour in zip(ranges, (plot.BLUE, plot.ORANGE, *OTHERS), strict=False):
+        mine = [r for r in rows if r["acceptance_range"] == width]
+        axes.plot([r["time"] for r in mine], [100 * r["accuracy"] for r in mine], "o",
+                  color=colour, ms=3.5, alpha=0.5, mew=0)  # fmt: skip
+        means = [100 * np.mean([r["accuracy"] for r in mine if r["time"] == t]) for t in times]
+        axes.plot(times, means, color=colour, label=f"acceptance range {width:.1%}")
+    axes.set_xscale("log")
+    axes.set_xticks(times, [span(t) for t in times], minor=False)
+    axes.minorticks_off()
+    axes.set_xlabel("time since programming")
+    axes.set_ylabel("accuracy / %")
+    figure.legend(loc="outside upper left", ncols=3)
+    return figure
