@@ -1,9 +1,12 @@
+import csv
 import json
 
 import pytest
 
 from compact_models.errors import ConfigError
-from cosim.network.study import TrainConfig, train_study
+from cosim.network.pages import write_training_page
+from cosim.network.settings import InferenceConfig, arms_of
+from cosim.network.study import TrainConfig, _Data, train_study
 
 SMALL = {
     "data": "digits",
@@ -47,3 +50,70 @@ def test_fingerprint_ignores_where_the_data_lies_but_not_the_rate():
     plain = TrainConfig.read(SMALL)
     assert TrainConfig.read({**SMALL, "data_folder": "/x"}).fingerprint == plain.fingerprint
     assert TrainConfig.read({**SMALL, "rate": 0.5}).fingerprint != plain.fingerprint
+
+
+ARMS = [
+    {"name": "clean", "device": {"nsr": 0.0}},
+    {"name": "slow", "algorithms": ["fp"], "rate": 0.005},
+]
+
+
+def test_arms_differ_in_what_they_name_and_share_the_rest():
+    arms = arms_of({**SMALL, "device": {"states": 50.0}, "arms": ARMS})
+    assert list(arms) == ["clean", "slow"]
+    assert (arms["clean"].device.nsr, arms["clean"].device.states) == (0.0, 50.0)
+    assert arms["slow"].algorithms == ("fp",)
+    assert arms["slow"].epochs == arms["clean"].epochs == 2
+    assert arms["slow"].fingerprint != arms["clean"].fingerprint
+    # An arm that changes nothing is the study itself: its checkpoints are taken over.
+    same = arms_of({**SMALL, "arms": [{"name": "as it is"}]})["as it is"]
+    assert same.fingerprint == TrainConfig.read(SMALL).fingerprint
+
+
+@pytest.mark.parametrize(
+    "arms", [[], "x", [{"rate": 1.0}], [{"name": "a"}, {"name": "a"}], [{"name": "a", "rte": 1}]]
+)
+def test_wrong_arms_are_refused(arms):
+    with pytest.raises(ConfigError, match=r"arm|rate"):
+        arms_of({**SMALL, "arms": arms})
+
+
+def test_study_of_arms_writes_tables_curves_and_a_page(tmp_path):
+    result = train_study({**SMALL, "epochs": 1, "arms": ARMS}, tmp_path, progress=False)
+    assert list(result["summary"]) == ["clean: fp", "clean: agad", "slow: fp"]
+    with (tmp_path / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["arm"], r["algorithm"], r["split"]) for r in rows] == [
+        ("clean", "fp", "test"), ("clean", "agad", "test"), ("slow", "fp", "test"),
+    ]  # fmt: skip
+    assert {r["measured_samples"] for r in rows} == {"100"}
+    assert len((tmp_path / "curves.csv").read_text().splitlines()) == 4
+    page = write_training_page(result, tmp_path, "Arms <of> a study")
+    assert "Arms &lt;of&gt; a study" in page.read_text()
+    assert (tmp_path / "arms.png").stat().st_size > 5000
+
+
+def test_validation_leaves_the_test_set_alone_and_does_not_train_on_what_it_measures():
+    plain = _Data(TrainConfig.read({**SMALL, "train_samples": None}))
+    held = _Data(TrainConfig.read({**SMALL, "train_samples": None, "validation_samples": 200}))
+    images, labels = plain.train_set
+    assert (held.test_set[0] == images[-200:]).all()
+    assert (held.test_set[1] == labels[-200:]).all()
+    assert (held.train_set[0] == images[:-200]).all()
+    assert (plain.measured, held.measured) == (100, 200)
+    assert (TrainConfig.read(SMALL).split, held.study.split) == ("test", "validation")
+    with pytest.raises(ConfigError, match="held out"):
+        _Data(TrainConfig.read({**SMALL, "train_samples": 1300, "validation_samples": 200}))
+
+
+def test_inference_study_reads_at_every_time_and_names_wrong_keys(tmp_path):
+    study = {**SMALL, "inference": {"times": [1.0, 3600.0], "program_seeds": [0]}}
+    result = train_study(study, tmp_path, progress=False)
+    assert [(r["acceptance_range"], r["time"]) for r in result["rows"]] == [
+        (0.002, 1.0), (0.002, 3600.0), (0.02, 1.0), (0.02, 3600.0),
+    ]  # fmt: skip
+    assert all(abs(r["accuracy"] - result["floating_point"]) < 0.1 for r in result["rows"])
+    write_training_page(result, tmp_path, "Time")
+    assert (tmp_path / "inference.png").exists()
+    with pytest.raises(ConfigError, match="times"):
+        InferenceConfig.read({"time": [1.0]})

@@ -166,3 +166,17 @@ def test_unknown_algorithm_gets_suggestions():
         Analog(algorithm="sgd")
     with pytest.raises(ParameterError, match="sizes"):
         MLP((3,), analog=FLOAT)
+
+
+def test_parts_of_a_text_make_up_the_pass_over_all_of_it():
+    text = np.random.default_rng(3).integers(0, 5, 4 * 241)
+
+    def build():
+        return CharacterLSTM(5, hidden=4, depth=1, analog=FLOAT, batch=4)
+
+    whole, parts = build(), build()
+    whole.train_text(text, text, epochs=1, rate=0.01, steps=20)
+    parts.train_text(text, text, epochs=3, rate=0.01, steps=20, characters=320)
+    assert parts.fingerprint() == whole.fingerprint()
+    assert len(parts.history.accuracy) == 3
+    assert parts.history.accuracy[-1] == whole.history.accuracy[-1]
