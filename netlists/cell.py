@@ -29,6 +29,11 @@ class ForeignTransistor(Protocol):
         Written on every instance, SI.
     terminals : tuple of str
         drain, gate, source, bulk: no other order is written.
+    definition : str
+        ``.subckt`` text around a model that is none, or empty.
+    modules : mapping of str to str
+        Compiled file (without ending) -> Verilog-A text that its models are written in.
+    fingerprint : str
     """
 
     @property
@@ -41,6 +46,12 @@ class ForeignTransistor(Protocol):
     def parameters(self) -> Mapping[str, float]: ...
     @property
     def terminals(self) -> tuple[str, ...]: ...
+    @property
+    def definition(self) -> str: ...
+    @property
+    def modules(self) -> Mapping[str, str]: ...
+    @property
+    def fingerprint(self) -> str: ...
 
 
 Selector = CompactModel | ForeignTransistor

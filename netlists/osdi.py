@@ -18,15 +18,23 @@ from typing import TYPE_CHECKING
 from compact_models.errors import ModelError, NetlistError, ParameterError
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from netlists.names import check_library_lines, check_name
+from netlists.names import check_name
 from netlists.spice import assemble, number, solver_options, testbench_elements
-from netlists.topology import DeviceKey, Element, split_parameters, subcircuit_name
+from netlists.topology import (
+    DeviceKey,
+    Element,
+    foundry_text,
+    split_parameters,
+    subcircuit_name,
+)
 
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
 __all__ = ["CompiledNetlist", "compiled_netlist"]
 
+# Types of the simulators' own devices: a module of that name is never asked.
+_TAKEN = ("resistor", "capacitor", "inductor", "diode", "vsource", "isource")
 _INNER = re.compile(r"(?i)v\(x([rm]_\d+_\d+)\.(\w+)\)\Z")
 
 
@@ -88,6 +96,10 @@ def _same_equations(one: CompactModel, other: CompactModel) -> bool:
     return parts(one) == parts(other)
 
 
+def _module_name(name: str) -> str:
+    return f"{name}_device" if name in _TAKEN else name
+
+
 def module_text(model: CompactModel, instance_parameters: tuple[str, ...]) -> str:
     """Verilog-A text whose numbers, where possible, are those of the shipped parameter file.
 
@@ -96,6 +108,8 @@ def module_text(model: CompactModel, instance_parameters: tuple[str, ...]) -> st
     shipped = _shipped(model.name)
     if shipped is not None and _same_equations(shipped, model):
         model = shipped
+    if model.name in _TAKEN:
+        model = replace(model, name=_module_name(model.name))
     return _text(DeviceKey.of(model, instance_parameters))
 
 
@@ -146,7 +160,9 @@ class Device:
     Parameters
     ----------
     name : str
-        Module, and its card without the ending.
+        Its card, without the ending.
+    module : str
+        What the Verilog-A text calls it.
     stem : str
         Compiled file, without ending.
     text : str
@@ -158,6 +174,7 @@ class Device:
     """
 
     name: str
+    module: str
     stem: str
     text: str
     card: Mapping[str, float]
@@ -200,6 +217,7 @@ def device_modules(testbench: Testbench, *, foreign: bool = False) -> dict[str, 
         text = module_text(_open(model, outside), names)
         devices[role] = Device(
             name=subcircuit_name(model),
+            module=_module_name(model.name),
             stem=f"{model.name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}",
             text=text,
             card={**dict(model.parameters), **common},
@@ -249,13 +267,15 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     selector = array.cell.selector
     lines: list[str] = []
     if selector is not None and not isinstance(selector, CompactModel):
-        lines += check_library_lines(selector.library)
+        lines += foundry_text(selector)
     devices = device_modules(testbench, foreign=True)
     for device in devices.values():
-        words = [f".model {device.name}_card {device.name}"]
+        words = [f".model {device.name}_card {device.module}"]
         words += [f"{name}={number(value)}" for name, value in device.card.items()]
         lines.append("\n+ ".join(words))
     modules = {device.stem: device.text for device in devices.values()}
+    if selector is not None and not isinstance(selector, CompactModel):
+        modules |= selector.modules
     outside = {role: device.outside for role, device in devices.items()}
     elements = testbench_elements(testbench)
     rest = []

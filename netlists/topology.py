@@ -13,15 +13,20 @@ import numpy as np
 from compact_models.errors import NetlistError
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from netlists.names import check_library_lines, check_name
+from netlists.names import check_definition, check_library_lines, check_name
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from netlists.array import Array
+    from netlists.cell import ForeignTransistor
     from netlists.lines import LineSet
 
 Kind = Literal["resistor", "capacitor", "source", "device"]
+_HOW_TO_COMPILE = (
+    "Name such an ngspice in COSIM_NGSPICE_OSDI (.ci/ngspice-backports DIR gets one), and "
+    "pip install 'reram-cosim[verilog-a]'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +213,12 @@ def _subcircuit_text(definition: DeviceKey) -> str:
     return subcircuit(definition.model, instance_parameters=names).strip()
 
 
+def foundry_text(selector: ForeignTransistor) -> list[str]:
+    """Lines that a netlist with somebody's transistor needs once."""
+    lines = list(check_library_lines(selector.library))
+    return [*lines, check_definition(selector.definition)] if selector.definition else lines
+
+
 def definitions(array: Array) -> str:
     """Library lines and subcircuit texts that the array's devices need."""
     parts: list[str] = []
@@ -217,11 +228,17 @@ def definitions(array: Array) -> str:
             thing=f"{array.cell.reram.path.name} runs as compiled Verilog-A only",
             value=array.cell.reram.name,
             limit="an ngspice with the `osdi` command, and the compiler openvaf-r",
-            next_step="Name such an ngspice in COSIM_NGSPICE_OSDI (.ci/ngspice-backports DIR gets "
-            "one), and pip install 'reram-cosim[verilog-a]'",
+            next_step=_HOW_TO_COMPILE,
         )
     if selector is not None and not isinstance(selector, CompactModel):
-        parts += check_library_lines(selector.library)
+        if selector.modules:
+            raise NetlistError(
+                thing=f"{selector.name} runs as compiled Verilog-A only",
+                value=", ".join(selector.modules),
+                limit="an ngspice with the `osdi` command, and the compiler openvaf-r",
+                next_step=_HOW_TO_COMPILE,
+            )
+        parts += foundry_text(selector)
     for model, values in (
         (array.cell.reram, array.parameters),
         (selector, array.selector_parameters),

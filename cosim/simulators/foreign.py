@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 def needs_compiled(testbench: Testbench) -> bool:
     """Whether a device of a testbench exists as compiled Verilog-A only."""
     cell = testbench.array.cell
-    return isinstance(cell.reram, ForeignModel)
+    return isinstance(cell.reram, ForeignModel) or bool(getattr(cell.selector, "modules", {}))
 
 
 def simulator_for(simulator: NgspiceSimulator, testbench: Testbench) -> NgspiceSimulator:
