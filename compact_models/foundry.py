@@ -156,7 +156,7 @@ def _sg13_hv_nmos() -> ForeignTransistor:
         name="sg13_hv_nmos",
         subcircuit="sg13_hv_nmos",
         library=(f'.lib "{folder / "models/cornerMOShv.lib"}" mos_tt',),
-        parameters={"w": 5.35e-6, "l": 0.45e-6},
+        parameters={"w": 6e-6, "l": 0.45e-6},
         modules=compiled_modules([folder / "va/psp103/psp103.va"]),
         citation="IHP Open PDK SG13G2, PSP 103.6 (IHP PDK Authors, Apache-2.0)",
     )

@@ -8,16 +8,42 @@ from typing import Any
 import click
 
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
+from cosim.commands.transistor import transistor
 from cosim.errors import ConfigError
 from cosim.quantities import show_quantity
 
 
-@click.command()
+class _Calibrate(click.Group):
+    """What is no other sort of calibration is the path of pulse data."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        named = bool(args) and self.get_command(ctx, args[0]) is not None
+        return super().resolve_command(ctx, args if named else ["pulses", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options before the path belong to the pulses too."""
+        known = ("-h", "--help")
+        if args and args[0].startswith("-") and args[0] not in known:
+            args = ["pulses", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Calibrate)
+def calibrate() -> None:
+    """Fit a device to data: `calibrate RESULT`, `calibrate transistor CARD`.
+
+    RESULT holds pulse data: a .nc file, a result folder, or a measured CSV.
+    """
+
+
+@calibrate.command("pulses")
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
               help="File for the device; default: device.json beside the result.")  # fmt: skip
 @json_option
-def calibrate(result: Path, output: Path | None, as_json: bool) -> int:
+def pulses(result: Path, output: Path | None, as_json: bool) -> int:
     """Fit a behavioural device to pulse data: a .nc file, a result folder, or a measured CSV."""
     from cosim.behavioural.pulse_data import PulseData
     from cosim.calibrate import calibrate as fit
@@ -141,5 +167,7 @@ def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bo
         click.echo(file)
     return RIGHT
 
+
+calibrate.add_command(transistor)
 
 COMMANDS = (calibrate, train, validate, bench, export)

@@ -8,6 +8,7 @@ delivers what its cells take, and states start where they were put.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,21 @@ def needs_compiled(testbench: Testbench) -> bool:
 
 def simulator_for(simulator: NgspiceSimulator, testbench: Testbench) -> NgspiceSimulator:
     """The simulator, or the one of ``$COSIM_NGSPICE_OSDI`` where only that runs the devices."""
+    return simulator_of(simulator, compiled=needs_compiled(testbench))
+
+
+def simulator_of(simulator: NgspiceSimulator | None, *, compiled: bool) -> NgspiceSimulator:
+    """An ngspice, which loads compiled devices if it must and one is named."""
+    from cosim.simulators.ngspice import NgspiceSimulator
+
+    chosen = simulator or NgspiceSimulator()
     named = os.environ.get("COSIM_NGSPICE_OSDI")
-    if not named or simulator.executable is not None or not needs_compiled(testbench):
-        return simulator
-    if loads_compiled_models(simulator.program):
-        return simulator
-    return replace(simulator, executable=named)
+    if not named or chosen.executable is not None or not compiled:
+        return chosen
+    usual = shutil.which(os.environ.get("COSIM_NGSPICE") or "ngspice")
+    if usual is not None and loads_compiled_models(usual):
+        return chosen
+    return replace(chosen, executable=named)
 
 
 def foreign_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...]:

@@ -1,0 +1,301 @@
+"""Calibrate the 3.3 V NMOS to a transistor that only ngspice can run: a foundry card.
+
+The card's current is taken over the whole plane (gate, drain, source above the bulk) and its gate
+capacitances at V_DS = 0; the constants of ``nmos_3v3`` are fitted to both, and the error is stated
+region by region. The result is a parameter file, with which the native solver and the closed laws
+have a stand-in for the card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.errors import CalibrationError
+
+if TYPE_CHECKING:
+    from compact_models.foundry import ForeignTransistor
+    from compact_models.parameters import ParameterSet
+    from cosim.simulators.ngspice import NgspiceSimulator
+
+Array = NDArray[np.float64]
+
+SOURCES = (0.0, 0.25, 0.5, 1.0, 1.5)
+LINEAR = 0.5
+"""V_DS [V] up to which the report calls a point linear."""
+_CONDUCTING = 1e-5  # A at the end of a gate curve
+_FAINT, _WEAK = 1e-11, 1e-6  # A
+_OPTIONS = ".options reltol=1e-6 abstol=1e-16 gmin=1e-15"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Error of the fit over a part of the plane.
+
+    Parameters
+    ----------
+    name : str
+    mean, worst : float
+        Of |I - I_card| over the on-current of the gate curve; in weak inversion of
+        |ln(I / I_card)|.
+    points : int
+    """
+
+    name: str
+    mean: float
+    worst: float
+    points: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransistorFit:
+    """Constants of ``nmos_3v3`` that stand for a card, and how well.
+
+    Parameters
+    ----------
+    card : str
+    parameters : ParameterSet
+    regions : tuple of Region
+    mean_error, worst_error : float
+        Over the on-current, all gate curves that reach 10 uA.
+    gate_capacitance_error : float
+        Largest error at V_DS = 0 over the largest gate capacitance.
+    """
+
+    card: str
+    parameters: ParameterSet
+    regions: tuple[Region, ...]
+    mean_error: float
+    worst_error: float
+    gate_capacitance_error: float
+
+    @property
+    def summary(self) -> str:
+        """The error in a line, for the parameter file."""
+        return (
+            f"mean error {self.mean_error:.2%} and worst {self.worst_error:.2%} of the on-current; "
+            f"gate capacitance within {self.gate_capacitance_error:.0%}"
+        )
+
+
+def _run(
+    card: ForeignTransistor,
+    body: list[str],
+    analysis: str,
+    probes: list[str],
+    simulator: NgspiceSimulator,
+) -> Any:
+    from cosim.simulators.osdi import compile_module
+    from netlists.topology import foundry_text
+
+    loads = "".join(f"pre_osdi {stem}.osdi\n" for stem in card.modules)
+    control = f".control\n{loads}set num_threads=1\nrun\nwrite result.raw\nquit 0\n.endc\n.end\n"
+    lines = ["* transistor", *foundry_text(card), *body, _OPTIONS, ".save " + " ".join(probes)]
+    text = "\n".join([*lines, analysis, control])
+    files = {f"{stem}.osdi": compile_module(code) for stem, code in card.modules.items()}
+    run = simulator.run_text(text, expect=probes, files=files)
+    return run.plots[-1]
+
+
+def _instance(card: ForeignTransistor, name: str, nodes: str) -> str:
+    size = " ".join(f"{key}={value!r}" for key, value in card.parameters.items())
+    return f"x{name} {nodes} {card.subcircuit} {size}".rstrip()
+
+
+def plane(
+    card: ForeignTransistor, gates: Array, drains: Array, simulator: NgspiceSimulator
+) -> Array:
+    """Current into the drain [A], shape (sources, gates, drains), bulk at 0 V.
+
+    Parameters
+    ----------
+    gates, drains : ndarray
+        Equidistant [V].
+    """
+    body = ["vd d 0 0", "vg g 0 0"]
+    for k, source in enumerate(SOURCES):
+        body += [f"vs{k} s{k} 0 {source!r}", f"vi{k} d d{k} 0"]
+        body.append(_instance(card, str(k), f"d{k} g s{k} 0"))
+    probes = [f"i(vi{k})" for k in range(len(SOURCES))]
+    steps = [f"{a[0]!r} {a[-1]!r} {a[1] - a[0]!r}" for a in (drains.tolist(), gates.tolist())]
+    plot = _run(card, body, f".dc vd {steps[0]} vg {steps[1]}", probes, simulator)
+    columns, shape = plot.columns(), (gates.size, drains.size)
+    if len(plot.values) != gates.size * drains.size:
+        raise CalibrationError(
+            thing="the sweep of the transistor is not complete",
+            value=len(plot.values),
+            limit=f"{gates.size * drains.size} points",
+        )
+    return np.array([plot.values[:, columns[p]].real.reshape(shape) for p in probes])
+
+
+def capacitances(
+    card: ForeignTransistor, gates: Array, simulator: NgspiceSimulator
+) -> tuple[Array, Array]:
+    """Capacitance from gate to drain and from gate to bulk [F] at V_DS = 0, each (gates,)."""
+    body, probes = [], []
+    for k, gate in enumerate(gates.tolist()):
+        body += [f"vg{k} g{k} 0 {gate!r} ac 1", f"vd{k} d{k} 0 0", f"vb{k} b{k} 0 0"]
+        body.append(_instance(card, str(k), f"d{k} g{k} 0 b{k}"))
+        probes += [f"i(vd{k})", f"i(vb{k})"]
+    plot = _run(card, body, ".ac lin 1 1meg 1meg", probes, simulator)
+    columns = [plot.columns()[p] for p in probes]
+    taken = plot.values[0, columns].imag.reshape(-1, 2) / (2 * np.pi * 1e6)
+    return taken[:, 0], taken[:, 1]
+
+
+def _regions(gates: Array, drains: Array, card: Array, ours: Array) -> tuple[Region, ...]:
+    found = []
+    for k, source in enumerate(SOURCES):
+        across = np.broadcast_to(drains - source, card[k].shape)
+        on = np.where(across > 0.01, card[k], 0.0).max(axis=1, keepdims=True)
+        error = np.abs(ours[k] - card[k]) / np.maximum(on, 1e-15)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.abs(np.log(ours[k] / card[k]))
+        strong = (across > 0.01) & (on > _CONDUCTING)
+        faint = (across > 0.01) & (card[k] > _FAINT) & (card[k] < _WEAK)
+        for name, where, values in (
+            (f"linear, V_DS <= {LINEAR:g} V", strong & (across <= LINEAR + 1e-9), error),
+            ("saturation", strong & (across > LINEAR + 1e-9), error),
+            ("weak inversion, |ln ratio|", faint, ratio),
+        ):
+            if where.any():
+                found.append(
+                    Region(
+                        name=f"V_SB = {source:g} V, {name}",
+                        mean=float(values[where].mean()),
+                        worst=float(values[where].max()),
+                        points=int(where.sum()),
+                    )
+                )
+    return tuple(found)
+
+
+def calibrate_transistor(
+    card: ForeignTransistor,
+    *,
+    supply: float = 3.3,
+    simulator: NgspiceSimulator | None = None,
+) -> TransistorFit:
+    """Fit ``nmos_3v3`` to a card over the plane of its terminal voltages.
+
+    Parameters
+    ----------
+    card : ForeignTransistor
+        With its width and length.
+    supply : float
+        Largest gate and drain voltage [V].
+    simulator : NgspiceSimulator, optional
+
+    Raises
+    ------
+    CalibrationError, SimulatorError
+        The card has no size, ngspice cannot run it, or no constants fit it.
+    """
+    from compact_models import ParameterSet, load_model
+    from compact_models.fit_charges import fit_charges
+    from compact_models.fit_nmos import fit_nmos
+    from cosim.simulators.foreign import simulator_of
+
+    size = {name.lower(): value for name, value in card.parameters.items()}
+    if not {"w", "l"} <= set(size):
+        raise CalibrationError(
+            thing=f"the size of {card.name} is not known",
+            value=sorted(size),
+            limit="width and length",
+            next_step="Give --width and --length",
+        )
+    ngspice = simulator_of(simulator, compiled=bool(card.modules))
+    steps = round(supply / 0.1)
+    gates, drains = np.arange(steps + 1) / 10, np.arange(2 * steps + 1) / 20
+    data = plane(card, gates, drains, ngspice)
+    swept = f"gate and drain 0 to {gates[-1]:g} V, V_SB {', '.join(f'{s:g}' for s in SOURCES)} V"
+    name = f"{card.citation or card.name}, W = {size['w'] * 1e6:g} um, L = {size['l'] * 1e6:g} um"
+    begin = ParameterSet.load("nmos_3v3")
+    begin = _resized(begin, size, card)
+    currents = fit_nmos(
+        gate=gates[:, None],
+        drain=drains,
+        source=np.array(SOURCES)[:, None, None],
+        current=data,
+        calibrated_to=f"{name}: current in ngspice, 27 degC, {swept}",
+        start=begin,
+    )
+    rounded = _rounded(currents.parameters)
+    at = np.linspace(-0.4, gates[-1], 38)
+    drain_share, bulk_share = capacitances(card, at, ngspice)
+    charges = fit_charges(
+        gate=at,
+        drain_share=drain_share,
+        bulk_share=bulk_share,
+        start=rounded,
+        calibrated_to=f"{name}: small-signal capacitances in ngspice, 27 degC, V_DS = 0, gate "
+        f"{at[0]:g} to {at[-1]:g} V",
+    )
+    model = load_model("nmos_3v3", charges.parameters)
+    source = np.array(SOURCES)[:, None, None]
+    ours = model.current(gate=gates[:, None], drain=drains, source=source)
+    regions = _regions(gates, drains, data, ours)
+    strong = [r for r in regions if "weak" not in r.name]
+    fit = TransistorFit(
+        card=card.name,
+        parameters=replace(
+            charges.parameters,
+            name=f"nmos_3v3_{card.name}",
+            citation=f"{begin.citation.partition(';')[0]}; {card.citation or card.name}",
+        ),
+        regions=regions,
+        mean_error=float(np.average([r.mean for r in strong], weights=[r.points for r in strong])),
+        worst_error=max(r.worst for r in strong),
+        gate_capacitance_error=charges.gate_error,
+    )
+    return replace(fit, parameters=_with_error(fit))
+
+
+def _resized(begin: ParameterSet, size: dict[str, float], card: ForeignTransistor) -> ParameterSet:
+    """The start of the fit at the card's size; spreads belong to the card they came from."""
+    from compact_models.parameters import Provenance
+
+    own = {name: replace(q, dtod=None, ctoc=None) for name, q in begin.parameters.items()}
+    for name, value in (("width", size["w"]), ("length", size["l"])):
+        own[name] = replace(
+            own[name],
+            value=value,
+            source=f"size of {card.name} in the fit",
+            provenance=Provenance.LITERATURE,
+            calibrated_to="",
+            # Other lengths have other constants, and widths far away too.
+            minimum=value if name == "length" else value / 4,
+            maximum=value if name == "length" else value * 2,
+        )
+    if "gf180mcu" in card.name:
+        own |= {
+            name: replace(own[name], dtod=begin.parameter(name).dtod)
+            for name in ("threshold_voltage", "current_factor")
+        }
+    return replace(begin, parameters=own)
+
+
+def _with_error(fit: TransistorFit) -> ParameterSet:
+    """Every fitted constant says what the fit is worth."""
+    own = {
+        name: replace(q, calibrated_to=f"{q.calibrated_to}; {fit.summary}")
+        if q.calibrated_to
+        else q
+        for name, q in fit.parameters.parameters.items()
+    }
+    return replace(fit.parameters, parameters=own)
+
+
+def _rounded(parameters: ParameterSet) -> ParameterSet:
+    """Four digits: more say nothing, and the reported error is that of the file."""
+    from compact_models.fit_nmos import CONSTANTS
+
+    own = dict(parameters.parameters)
+    for name in CONSTANTS:
+        value = float(f"{own[name].value:.4g}")
+        own[name] = replace(own[name], value=min(max(value, own[name].minimum), own[name].maximum))
+    return replace(parameters, parameters=own)
