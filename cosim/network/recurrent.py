@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.errors import ParameterError
+from compact_models.errors import DataError, ParameterError
 from cosim.network.algorithms import Analog, State
 from cosim.network.crossbar import Matrix
 from cosim.network.layers import InputOutput, Linear, sigmoid, softmax_errors
@@ -185,7 +185,9 @@ class CharacterLSTM(Network):
             weights.append(len(piece) - 1)
         for layer, (h, c) in zip(self.recurrent, kept, strict=True):
             layer.h, layer.c = h, c
-        return float(np.exp(np.average(losses, weights=weights)))
+        # A network that diverged may be too bad for a number.
+        with np.errstate(over="ignore"):
+            return float(np.exp(np.average(losses, weights=weights)))
 
     def _pieces(self, tokens: Tokens) -> Tokens:
         length = len(tokens) // self.batch
@@ -229,6 +231,12 @@ class CharacterLSTM(Network):
                 self.sequence_loss(grid[k : min(k + steps, first + part) + 1], rate * decay**epoch)
                 for k in range(first, first + part, steps)
             ]
+            if not np.isfinite(losses).all():
+                raise DataError(
+                    thing=f"training loss in epoch {epoch}",
+                    value="not finite",
+                    next_step="Lower the learning rate.",
+                )
             self.history.loss.append(float(np.mean(losses)))
             self.history.seconds.append(time.perf_counter() - begun)
             self.history.accuracy.append(self.perplexity(test))

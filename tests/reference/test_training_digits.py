@@ -46,3 +46,17 @@ def test_programmed_digits_hold_for_a_day_and_lose_with_the_loose_range(tmp_path
     assert mean[0.002, 3.156e8] <= mean[0.002, 1.0] + 0.01
     assert len(result["rows"]) == 2 * 3 * 4
     assert (tmp_path / "results.csv").exists()
+
+
+def test_half_selected_devices_cost_accuracy(tmp_path):
+    """Choi et al. 2026: little at k = 0.005; literature devices of k = 0.03 and more fail."""
+    study = tomllib.loads(EXAMPLE.read_text())["train"]
+    disturb = tomllib.loads(EXAMPLE.with_name("train_disturb.toml").read_text())["train"]
+    study |= {"device": disturb["device"], "pulse_length": disturb["pulse_length"]}
+    study |= {"algorithms": ["sgd"], "seeds": [0], "epochs": 8}
+    study["arms"] = [{"name": f"{k}", "device": {"half_select": k}} for k in (0.0, 0.005, 0.03)]
+    summary = train_study(study, tmp_path, progress=False)["summary"]
+    none, small, large = (s["mean"] for s in summary.values())
+    assert none > 0.8
+    assert none - 0.15 < small < none
+    assert large < small - 0.1
