@@ -15,6 +15,7 @@ from cosim.simulators.native.direct import Lines, assemble
 from cosim.simulators.native.gmres import solve_newton
 from cosim.simulators.native.linear import LinearCrossbar
 from cosim.simulators.native.lines import factor_columns, factor_rows, width
+from cosim.simulators.native.many import solve_blocks
 
 ENDS = ("start", "end", "both")
 
@@ -66,6 +67,42 @@ def test_krylov_equals_direct_solve(case):
     assert_allclose(fast.row_current, slow.row_current, rtol=0, atol=10 * close)
     assert_allclose(fast.column_current, slow.column_current, rtol=0, atol=10 * close)
     assert abs(fast.row_current.sum() + fast.column_current.sum()) <= 1e-8 * scale
+
+
+@given(crossbars())
+@settings(max_examples=40, deadline=None)
+def test_many_inputs_equal_one_at_a_time(case):
+    g, row, column, v_row, v_column = case
+    array = LinearCrossbar(g, row, column)
+    factors = np.array([1.0, -0.5, 0.3, 0.01])[:, None]
+    rows, columns = factors * v_row, factors * v_column
+    rows[1, 0], columns[2, -1] = 0.7, -0.9
+    try:
+        single = [array.solve(a, b) for a, b in zip(rows, columns, strict=True)]
+    except NotConverged:
+        return
+    many = array.solve_many(rows, columns)
+    for found, one in zip(many, single, strict=True):
+        exact = np.concatenate([one.row_current, one.column_current])
+        scale = max(np.max(np.abs(one.cell_current)), np.max(np.abs(exact)), 1e-12)
+        assert_allclose(found, exact, rtol=0, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize(
+    ("wire", "method"), [(0.35, "block"), (30.0, "block"), (1e5, "one"), (0.0, "one")]
+)
+def test_blocks_of_inputs_with_threads(wire, method):
+    rng = np.random.default_rng(11)
+    g = rng.uniform(9e-6, 88e-6, (70, 45))
+    row, column = lines(70, wire, 5.0, "both"), lines(45, wire, None, "end")
+    array = LinearCrossbar(g, row, column, threads=2)
+    v, none = rng.uniform(0, 0.2, (27, 70)), np.zeros((1, 45))
+    found = array.solve_many(v, none)
+    slow = LinearCrossbar(g, row, column, method="direct").solve_many(v, none)
+    assert_allclose(found, slow, rtol=0, atol=1e-10 * np.max(np.abs(slow)))
+    assert_allclose(found, LinearCrossbar(g, row, column).solve_many(v, none), rtol=1e-14)
+    if method == "block":
+        assert solve_blocks(array, v, np.zeros((27, 45)), 2)[1].all()
 
 
 def test_single_cell_is_a_voltage_divider():

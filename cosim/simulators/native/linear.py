@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from cosim.errors import ConfigError, NotConverged
 from cosim.simulators.native.direct import DirectSystem, Lines, assemble
 
+if TYPE_CHECKING:
+    from cosim.simulators.native.many import CoarseSpace
+
 Floats = NDArray[np.float64]
+
+# Inputs from which a block is faster than one at a time.
+_BLOCK_FROM = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +63,8 @@ class LinearCrossbar:
     iterations : int
         After these it gives up and the sparse direct solver takes over.
     method : {"auto", "direct"}
+    threads : int
+        That share a batch of inputs.
 
     Raises
     ------
@@ -69,7 +78,9 @@ class LinearCrossbar:
     tolerance: float = 1e-12
     iterations: int = 400
     method: str = "auto"
+    threads: int = 1
     _direct: DirectSystem | None = field(default=None, init=False)
+    _coarse: CoarseSpace | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         from cosim.simulators.native import lines
@@ -211,11 +222,26 @@ class LinearCrossbar:
         v_row = np.broadcast_to(v_row, (batch, self.rows))
         v_column = np.broadcast_to(v_column, (batch, self.cols))
         out = np.empty((batch, self.rows + self.cols))
-        for k in range(batch):
+        rest = list(range(batch))
+        if batch >= _BLOCK_FROM and self._blockable():
+            from cosim.simulators.native.many import solve_blocks
+
+            out, good = solve_blocks(self, v_row, v_column, self.threads)
+            rest = np.flatnonzero(~good).tolist()
+        for k in rest:
             solution = self.solve(v_row[k], v_column[k])
             out[k, : self.rows] = solution.row_current
             out[k, self.rows :] = solution.column_current
         return out
+
+    def _blockable(self) -> bool:
+        """Whether the block iteration takes these lines: wires, and a path to ground by wire."""
+        driven = [family.start + family.end for family in (self.row, self.column)]
+        return (
+            not self._singular
+            and min(self.row.resistance, self.column.resistance) > 0
+            and all(np.isfinite(total).all() and (total > 0).all() for total in driven)
+        )
 
     def effective_conductance(self) -> Floats:
         """The matrix that the array with its wires computes, exactly.
@@ -229,14 +255,11 @@ class LinearCrossbar:
         ndarray, shape (rows, cols)
             [S]
         """
-        zero_row, zero_column = np.zeros(self.rows), np.zeros(self.cols)
-        matrix = np.empty((self.rows, self.cols))
-        for k in range(min(self.rows, self.cols)):
-            if self.cols <= self.rows:
-                matrix[:, k] = -self.solve(zero_row, np.eye(1, self.cols, k)[0]).row_current
-            else:
-                matrix[k] = -self.solve(np.eye(1, self.rows, k)[0], zero_column).column_current
-        return matrix
+        if self.cols <= self.rows:
+            drivers = np.eye(self.cols)
+            return -self.solve_many(np.zeros((1, self.rows)), drivers)[:, : self.rows].T
+        drivers = np.eye(self.rows)
+        return -self.solve_many(drivers, np.zeros((1, self.cols)))[:, self.rows :]
 
     def _finish(
         self,
