@@ -119,8 +119,11 @@ def read_case(size: int = 4) -> Case:
 
 
 def sweep_case() -> Case:
-    """DC sweep of a 2 x 2 array through both polarities, with held states."""
-    from netlists.testbench import DcSweep
+    """DC sweep of a 2 x 2 array through both polarities, with held states.
+
+    A simulator stops iterating at its tolerance: at the usual 1e-4 it is a few 1e-6 off.
+    """
+    from netlists.testbench import DcSweep, Options
     from netlists.waveform import Waveform
 
     array = _array(2, 2, c_0=np.array([[0.8, 1.64], [2.5, 3.5]]))
@@ -128,7 +131,7 @@ def sweep_case() -> Case:
     wave = Waveform(times=(0.0, 1.0), values=(-1.0, 1.0))
     return Case(
         name="sweep",
-        testbench=_testbench(array, wave, 3.3, analysis=analysis),
+        testbench=_testbench(array, wave, 3.3, analysis=analysis, options=Options(reltol=1e-6)),
         where=analysis.points,
     )
 
@@ -259,3 +262,32 @@ def agreement(
             found = compare(case, run_patiently(engine, case.testbench), other)
             lines.append(Agreement(case=case.name, simulator=name, reference=reference, **found))
     return lines
+
+
+def simulators(quick: bool) -> Figures:
+    """Largest relative difference between simulators, for the validation table.
+
+    The native solver, which has its own tolerances, is a figure of its own for reads.
+    """
+    engines = available_simulators()
+    if len(engines) < 2:
+        return {}
+    chosen = (read_case(2), pulse_case()) if quick else cases()
+    lines = agreement(chosen, engines)
+    figures: dict[str, Measured | float] = {}
+    for figure, names, native in (
+        ("agreement_read", ("read", "sweep"), False),
+        ("agreement_read_native", ("read", "sweep"), True),
+        ("agreement_pulse", ("pulse",), None),
+        ("agreement_forming", ("forming",), None),
+    ):
+        found = [
+            line
+            for line in lines
+            if line.case in names and native in (None, line.simulator == "native")
+        ]
+        if found:
+            worst = max(max(line.current, line.voltage, line.state) for line in found)
+            who = ", ".join(dict.fromkeys(line.simulator for line in found))
+            figures[figure] = Measured(value=worst, note=f"{who} against {found[0].reference}")
+    return figures
