@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models import noise
 from compact_models.errors import ConfigError, best_matches
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
@@ -144,6 +145,24 @@ class DisturbResult:
     def k_total(self) -> Floats:
         """Whole change over one full step; shape of `change`."""
         return np.asarray(np.abs(self.change) / self.step)
+
+    def k_read(
+        self, rng: np.random.Generator, read_delay: float = 1e-5, readings: int = 1
+    ) -> Floats:
+        """Signed k as an instrument finds it, read noise included; shape of `change`.
+
+        Parameters
+        ----------
+        read_delay : float
+            Time of the noise band that a reading sees [s], as in closed-loop programming.
+        readings : int
+            Readings averaged before, and again after the half pulses.
+        """
+        start = np.broadcast_to(np.array(self.window[:2])[:, None, None, :], self.change.shape)
+        sigmas = [noise.read_sigma(g, read_delay) for g in (start, start + self.change)]
+        spread = np.sqrt((sigmas[0] ** 2 + sigmas[1] ** 2) / readings)
+        seen = self.change + spread * rng.standard_normal(self.change.shape)
+        return np.asarray(seen / self.step)
 
     @property
     def k_each(self) -> Floats:

@@ -22,10 +22,12 @@ def _array(rows: int, cols: int, parameters: str = "cmo_hfox") -> Any:
     return Array(cell, rows=rows, cols=cols)
 
 
-def _formed(parameters: str, rows: int, cols: int) -> Any:
+def _formed(parameters: str, rows: int, cols: int, quick: bool) -> Any:
+    """Form an array with spread, or in the quick form the one device without spread."""
     from cosim.experiments.forming import Forming
 
-    return Forming(_array(rows, cols, parameters), device_spread=True).run(
+    array = _array(1, 1, parameters) if quick else _array(rows, cols, parameters)
+    return Forming(array, device_spread=not quick).run(
         simulator="native", seed=SEED, progress=False
     )
 
@@ -34,7 +36,7 @@ def forming(quick: bool) -> Figures:
     """Forming sweep of the 130 nm array at V_G = 1.2 V."""
     from compact_models import electrothermal as et
 
-    dataset = _formed("cmo_hfox", 2, 2) if quick else _formed("cmo_hfox", 8, 4)
+    dataset = _formed("cmo_hfox", 8, 4, quick)
     density = 1e25 * dataset.final_c.values.ravel()
     law = et.hopping_law()
     sigma = law(np.zeros(density.size), np.full(density.size, 293.0), density)[0]
@@ -53,7 +55,7 @@ def forming(quick: bool) -> Figures:
 
 def forming_350nm(quick: bool) -> Figures:
     """Forming sweep of the 350 nm device."""
-    dataset = _formed("cmo_hfox_350nm", 2, 2) if quick else _formed("cmo_hfox_350nm", 5, 5)
+    dataset = _formed("cmo_hfox_350nm", 5, 5, quick)
     voltage = dataset.forming_voltage.values
     figures: dict[str, Measured | float] = {"forming_voltage_350nm": float(np.nanmean(voltage))}
     if not quick:
