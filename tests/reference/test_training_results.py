@@ -1,7 +1,9 @@
-"""The committed MNIST results belong to the committed study and say what is claimed.
+"""The committed training results belong to the committed studies and say what is claimed.
 
-Published: AGAD on CMO/HfOx close to floating point, about 97 to 98 % after 80 epochs, plain
-analog SGD clearly worse (Falcone et al., Adv. Funct. Mater. 2025).
+Published: AGAD on CMO/HfOx close to floating point, about 97 to 98 % on MNIST after 80 epochs,
+plain analog SGD clearly worse (Falcone et al., Adv. Funct. Mater. 2025); update disturbance
+(Choi et al., Adv. Sci. 2026): plain SGD 89.08 % at k = 0.005, 90.6 % without, Tiki-Taka
+version 4 95.2 %.
 """
 
 import csv
@@ -9,22 +11,78 @@ import os
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cosim.network.settings import arms_of
 from cosim.network.study import train_study
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+TABLES = sorted(p.name.removesuffix("_results.csv") for p in EXAMPLES.glob("train_*_results.csv"))
+CHOICES = [n.removesuffix("_validation") for n in TABLES if n.endswith("_validation")]
 
 
-def test_table_states_agad_within_half_a_point_of_floating_point():
-    with (EXAMPLES / "train_mnist_results.csv").open() as file:
-        rows = {r["algorithm"]: r for r in csv.DictReader(file)}
-    study = tomllib.loads((EXAMPLES / "train_mnist.toml").read_text())["train"]
-    assert set(rows) == set(study["algorithms"])
-    assert all(int(r["epochs"]) == study["epochs"] for r in rows.values())
-    accuracy = {a: float(r["accuracy"]) for a, r in rows.items()}
-    assert accuracy["fp"] - accuracy["agad"] <= 0.005
-    assert accuracy["fp"] - accuracy["sgd"] > 0.05
+def table(name):
+    with (EXAMPLES / f"{name}_results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def study(name):
+    return tomllib.loads((EXAMPLES / f"{name}.toml").read_text())["train"]
+
+
+def means(name, measure="accuracy"):
+    found = {}
+    for r in table(name):
+        found.setdefault((r["arm"], r["algorithm"]), []).append(float(r[measure]))
+    return {key: np.mean(values) for key, values in found.items()}
+
+
+@pytest.mark.parametrize("name", [n for n in TABLES if "inference" not in study(n)])
+def test_every_row_comes_from_the_study_as_it_stands(name):
+    arms = arms_of(study(name))
+    wanted = {
+        (arm, a, s) for arm, found in arms.items() for a in found.algorithms for s in found.seeds
+    }
+    rows = table(name)
+    assert {(r["arm"], r["algorithm"], int(r["seed"])) for r in rows} == wanted
+    assert len(rows) == len(wanted)
+    for r in rows:
+        arm = arms[r["arm"]]
+        assert r["fingerprint"] == arm.fingerprint
+        assert (r["split"], int(r["epochs"])) == (arm.split, arm.epochs)
+        assert float(r["rate"]) == arm.rates.get(r["algorithm"], arm.rate)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_hyperparameters_are_the_best_on_held_out_data(name):
+    """The test set plays no part in the choice; what is chosen is what the study uses."""
+    candidates = arms_of(study(f"{name}_validation"))
+    final = next(iter(arms_of(study(name)).values()))
+    rows = table(f"{name}_validation")
+    assert {r["split"] for r in rows} == {"validation"}
+    assert final.split == "test"
+    measure = "perplexity" if final.network == "lstm" else "accuracy"
+    best = min if measure == "perplexity" else max
+    found = means(f"{name}_validation", measure)
+    for algorithm in final.algorithms:
+        mine = {arm: value for (arm, a), value in found.items() if a == algorithm}
+        arm = candidates[best(mine, key=mine.__getitem__)]
+        assert final.rates.get(algorithm, final.rate) == arm.rates.get(algorithm, arm.rate)
+        fields = ["batch", "gain", "hidden", "activation", "pulse_length", "sequence"]
+        if algorithm == "agad":
+            fields.append("transfer")
+        for field in fields:
+            assert getattr(final, field) == getattr(arm, field), (algorithm, field)
+
+
+def test_mnist_agad_within_half_a_point_of_floating_point_and_sgd_clearly_worse():
+    accuracy = means("train_mnist")
+    fp, agad, sgd = (accuracy["", a] for a in ("fp", "agad", "sgd"))
+    assert len(study("train_mnist")["seeds"]) >= 3
+    assert fp > 0.975
+    assert fp - agad <= 0.005
+    assert fp - sgd > 0.05
 
 
 @pytest.mark.data
@@ -32,8 +90,9 @@ def test_table_states_agad_within_half_a_point_of_floating_point():
 def test_a_short_mnist_run_points_the_same_way(tmp_path):
     if not os.environ.get("COSIM_DATA"):
         pytest.skip("COSIM_DATA does not name the folder of MNIST")
-    study = tomllib.loads((EXAMPLES / "train_mnist.toml").read_text())["train"]
-    study |= {"epochs": 1, "train_samples": 6000, "test_samples": 2000}
-    summary = train_study(study, tmp_path, progress=False)["summary"]
+    short = study("train_mnist") | {
+        "seeds": [0], "epochs": 1, "train_samples": 6000, "test_samples": 2000,
+    }  # fmt: skip
+    summary = train_study(short, tmp_path, progress=False)["summary"]
     assert summary["fp"]["mean"] > 0.85
-    assert summary["agad"]["mean"] > summary["sgd"]["mean"] + 0.1
+    assert summary["agad"]["mean"] > summary["sgd"]["mean"] + 0.05
