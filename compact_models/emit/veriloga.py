@@ -10,18 +10,17 @@ expression that later integrates its rate; ``idt`` with an initial condition and
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-import sympy as sp
-from sympy.printing.codeprinter import CodePrinter
-
 from compact_models.emit.ngspice import default_instance_parameters
+from compact_models.emit.veriloga_printer import CONSTANTS, FUNCTIONS, VerilogAPrinter
 from compact_models.errors import ModelError
-from compact_models.model import CompactModel, State, p
+from compact_models.model import CompactModel, Definition, State, p
 
-# Access functions, functions and keywords a variable may not be called.
-_TAKEN = {"V", "I", "ddt", "idt", "exp", "ln", "log", "sqrt", "pow", "min", "max", "abs"}
+_WIDTH = 96
 
 
 def module(
@@ -54,65 +53,143 @@ def module(
         default_instance_parameters(model) if instance_parameters is None else instance_parameters
     )
     model.check_parameters(sorted(open_names))
-    printer = _Printer(model)
+    printer = VerilogAPrinter(model)
     internal = [*model.internal_nodes, *(s.name for s in model.states)]
     folded = [n.lower() for n in (*model.terminals, *internal)]
     if len(set(folded)) < len(folded):
         raise ModelError(thing=f"{model.name}: nodes differ only in case", value=sorted(folded))
-    terminals = ", ".join(t.lower() for t in model.terminals)
-    lines = [
-        f"// {model.description or model.name}",
-        f"// Parameters: {model.parameters.name} ({model.parameters.fingerprint})",
-        f"// {model.parameters.citation}",
-        "// Printed by reram-cosim from the equations its other back ends use.",
-        "",
-        '`include "constants.vams"',
-        '`include "disciplines.vams"',
-        "",
-        f"module {name or model.name}({terminals});",
-        f"    inout {terminals};",
-        f"    electrical {terminals};",
-    ]
-    for node in model.internal_nodes:
-        lines.append(f"    electrical {node.lower()};")
-    for state in model.states:
-        unit = f"{state.scale:g} {state.unit}" if state.scale != 1.0 else state.unit
-        lines.append(f"    electrical {state.name.lower()};  // {state.description}; 1 V is {unit}")
-    lines += [
-        f"    branch ({b.positive.lower()}, {b.negative.lower()}) br_{b.name};"
-        for b in model.branches
-    ]
-    lines += [f"    branch ({s.name.lower()}) br_{s.name};" for s in model.states]
-    lines.append("")
-    for parameter in model.parameters.parameters.values():
-        value = repr(parameter.value)
-        kind = ', type = "instance"' if parameter.name in open_names else ""
-        lines.append(f"    // {parameter.provenance}: {parameter.source}")
-        lines.append(
-            f'    (* desc = "{_plain(parameter.description)}", units = "{parameter.unit}"{kind} *) '
-            f"parameter real {parameter.name} = {value}{_range(parameter)};"
-        )
     used = model.definition_order(
         [*(b.current for b in model.branches), *(b.charge for b in model.branches)]
         + [s.rate for s in model.states]
         + [p(s.time_constant) for s in model.states if s.time_constant]
     )
-    lines.append("")
-    lines += [f"    real {printer.rename(d.name)};  // {d.description} [{d.unit}]" for d in used]
-    lines += ["", "    analog begin"]
-    lines += [f"        {printer.rename(d.name)} = {printer(d.expression)};" for d in used]
+    equations = _equations(model, used, printer)
+    terminals = ", ".join(t.lower() for t in model.terminals)
+    lines = [
+        *_head(model),
+        '`include "constants.vams"',
+        '`include "disciplines.vams"',
+        "",
+        *(f"`define {n} {CONSTANTS[n]}" for n in CONSTANTS if n in printer.constants),
+        *([""] if printer.constants else []),
+        f"module {name or model.name}({terminals});",
+        f"    inout {terminals};",
+        f"    electrical {terminals};",
+        *(f"    electrical {node.lower()};" for node in model.internal_nodes),
+        *(f"    electrical {s.name.lower()};  // {_state_text(s)}" for s in model.states),
+        *(
+            f"    branch ({b.positive.lower()}, {b.negative.lower()}) br_{b.name};"
+            for b in model.branches
+        ),
+        *(f"    branch ({s.name.lower()}) br_{s.name};" for s in model.states),
+    ]
+    for parameter in model.parameters.parameters.values():
+        lines += ["", *_declaration(parameter, parameter.name in open_names)]
+    for function in printer.functions:
+        meaning, text = FUNCTIONS[function]
+        lines += [
+            "",
+            f"    // {meaning}",
+            f"    analog function real {function};",
+            "        input x;",
+            "        real x;",
+            f"        {function} = {text};",
+            "    endfunction",
+        ]
+    if used:
+        lines += ["", "    real " + _wrapped([printer.rename(d.name) for d in used]) + ";"]
+    lines += ["", "    analog begin", *equations, "    end"]
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _head(model: CompactModel) -> list[str]:
+    lines = [f"// {model.description or model.name}", "//"]
+    for (one, other), (low, high) in model.limits.items():
+        lines.append(f"// Meant for {low:g} to {high:g} V from {one} to {other}.")
+    held = [s.name.lower() for s in model.states if s.held]
+    settling = [s.name.lower() for s in model.states if not s.held]
+    if held:
+        lines += [
+            f"// Memory: the potentials of the internal nodes {', '.join(held)} are states. While",
+            "// $abstime is zero (operating point, DC sweep, small signal, start of a transient)",
+            "// they stay at their initial values; then they follow their rates.",
+        ]
+    if settling:
+        lines.append(f"// Internal nodes {', '.join(settling)} settle in an operating point.")
+    lines += [f"// {line}" for line in textwrap.wrap(f"Source: {model.parameters.citation}", 94)]
+    lines += [
+        f"// Parameters: {model.parameters.name} ({model.parameters.fingerprint})",
+        "// Printed by reram-cosim from the equations its other back ends use.",
+        "",
+    ]
+    return lines
+
+
+def _state_text(state: State) -> str:
+    unit = "" if state.unit == "dimensionless" else f" {state.unit}"
+    return f"{state.description}; 1 V stands for {state.scale:g}{unit}"
+
+
+def _declaration(parameter: Any, instance: bool) -> list[str]:
+    """Source, attributes and the parameter itself."""
+    said = str(parameter.source)
+    # A source that begins with its own kind needs it once.
+    if not said.startswith(str(parameter.provenance)):
+        said = f"{parameter.provenance}: {said}"
+    if parameter.calibrated_to:
+        said += f" (to {parameter.calibrated_to})"
+    words = [f'desc = "{_plain(parameter.description)}"', f'units = "{parameter.unit}"']
+    if instance:
+        words.append('type = "instance"')
+    attributes = [f"    (* {', '.join(words)} *)"]
+    if len(attributes[0]) > _WIDTH + 4:
+        attributes = [f"    (* {words[0]},", f"       {', '.join(words[1:])} *)"]
+    return [
+        *(f"    // {line}" for line in textwrap.wrap(_plain(said), _WIDTH)),
+        *attributes,
+        f"    parameter real {parameter.name} = {parameter.value!r}{_range(parameter)};",
+    ]
+
+
+def _equations(model: CompactModel, used: list[Definition], printer: VerilogAPrinter) -> list[str]:
+    lines = []
+    for item in used:
+        lines += [
+            f"        // {item.description} [{item.unit}]",
+            f"        {printer.rename(item.name)} = {printer(item.expression)};",
+        ]
+    lines += ["", "        // currents and charges of the branches"]
     for branch in model.branches:
         if branch.current is not None:
             lines.append(f"        I(br_{branch.name}) <+ {printer(branch.current)};")
         if branch.charge is not None:
             lines.append(f"        I(br_{branch.name}) <+ ddt({printer(branch.charge)});")
     for state in model.states:
-        lines += _state(state, printer, model)
-    lines += ["    end", f"endmodule  // {len(internal)} internal nodes", ""]
-    return "\n".join(lines)
+        lines += ["", f"        // {state.description}", *_state(state, printer, model)]
+    return [part for line in lines for part in _broken(line)]
 
 
-def _state(state: State, printer: _Printer, model: CompactModel) -> list[str]:
+def _broken(line: str) -> list[str]:
+    """A long equation on several lines, never inside an access function."""
+    if "//" in line or len(line) <= _WIDTH + 4:
+        return [line]
+    text = re.sub(r"(V\(\w+),\s", "\\1,\0", line.strip()).replace(")*(", ") * (")
+    broken = textwrap.wrap(
+        text,
+        _WIDTH + 4,
+        initial_indent=" " * 8,
+        subsequent_indent=" " * 12,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [part.replace("\0", " ") for part in broken]
+
+
+def _wrapped(names: list[str]) -> str:
+    return "\n        ".join(textwrap.wrap(", ".join(names), _WIDTH - 8))
+
+
+def _state(state: State, printer: VerilogAPrinter, model: CompactModel) -> list[str]:
     contribute = f"        I(br_{state.name}) <+ "
     node = state.name.lower()
     if state.held:
@@ -135,8 +212,6 @@ def _state(state: State, printer: _Printer, model: CompactModel) -> list[str]:
 
 def _range(parameter: Any) -> str:
     low, high = parameter.minimum, parameter.maximum
-    if low == -float("inf") and high == float("inf"):
-        return ""
     if low == high:
         # Room for the last digit, which not every simulator reads exactly.
         low, high = sorted(float(f"{low * (1 + side * 1e-9):.10g}") for side in (-1, 1))
@@ -147,77 +222,3 @@ def _range(parameter: Any) -> str:
 
 def _plain(text: str) -> str:
     return text.replace('"', "'").replace("\\", "/").replace("\n", " ")
-
-
-class _Printer(CodePrinter):
-    """sympy to Verilog-A."""
-
-    printmethod = "_veriloga"
-    language = "Verilog-A"
-    _default_settings: dict[str, Any] = {  # noqa: RUF012
-        **CodePrinter._default_settings,
-        "precision": 17,
-        "user_functions": {},
-    }
-
-    def __init__(self, model: CompactModel) -> None:
-        super().__init__()
-        self.known_functions = {
-            n: n for n in ("exp", "sinh", "cosh", "tanh", "sqrt", "atan", "asinh", "sin", "cos")
-        } | {"log": "ln", "Abs": "abs"}
-        lowered = {n.lower() for n in (*model.parameters, *model.nodes)}
-        lowered |= {s.name.lower() for s in model.states}
-        # ngspice folds case, so a variable `C` beside a node `c` would be one name there.
-        self._names = {
-            d.name: d.name + "_" if d.name in _TAKEN or d.name.lower() in lowered else d.name
-            for d in model.definitions
-        }
-
-    def __call__(self, expression: Any) -> str:
-        return str(self.doprint(sp.sympify(expression)))
-
-    def rename(self, name: str) -> str:
-        """Return the variable's name in the module."""
-        return self._names[name]
-
-    def _print_Symbol(self, expr: Any) -> str:
-        name = str(expr)
-        if name.startswith(("v_", "x_")):
-            return f"V({name[2:].lower()})"
-        return self._names.get(name, name)
-
-    def _print_Float(self, expr: Any) -> str:
-        return repr(float(expr))
-
-    _print_Rational = _print_Float
-    _print_NumberSymbol = _print_Float
-
-    def _print_Integer(self, expr: Any) -> str:
-        return f"{int(expr)}.0"
-
-    def _print_Pow(self, expr: Any) -> str:
-        base, exponent = expr.base, expr.exp
-        if exponent == sp.Rational(1, 2):
-            return f"sqrt({self._print(base)})"
-        if exponent == -1:
-            return f"1.0/({self._print(base)})"
-        if exponent == 2:
-            return f"(({self._print(base)})*({self._print(base)}))"
-        return f"pow({self._print(base)}, {self._print(exponent)})"
-
-    def _print_softplus(self, expr: Any) -> str:
-        text = self._print(expr.args[0])
-        return f"(({text}) > 40.0 ? ({text}) : ln(1.0 + exp({text})))"
-
-    def _print_logistic(self, expr: Any) -> str:
-        return f"(0.5 + 0.5*tanh(0.5*({self._print(expr.args[0])})))"
-
-    def _print_clamp(self, expr: Any) -> str:
-        text, low, high = (self._print(a) for a in expr.args)
-        return f"min(max({text}, {low}), {high})"
-
-    def _print_not_supported(self, expr: Any) -> str:
-        raise ModelError(thing="no Verilog-A form for an expression", value=str(expr))
-
-    def _format_code(self, lines: list[str]) -> list[str]:
-        return lines

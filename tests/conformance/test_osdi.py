@@ -5,7 +5,6 @@ Reads agree to 1e-6 and states to 1e-3 at the tolerances stated in the testbench
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,28 +12,15 @@ import pytest
 
 import cosim as cs
 from cosim.errors import ModelError
-from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.osdi import compile_module, compiler_works, loads_compiled_models
+from cosim.simulators.osdi import compile_module, compiler_works
 from netlists.testbench import DcSweep, Options, Testbench, Transient
 from netlists.waveform import Waveform
 
 
-@pytest.fixture(scope="module")
-def engine():
-    """An ngspice with ``osdi``, which COSIM_NGSPICE_OSDI must name in CI."""
-    named = os.environ.get("COSIM_NGSPICE_OSDI")
-    simulator = NgspiceSimulator(executable=named, devices="osdi", deadline=120.0)
-    required = named is not None
-    try:
-        there = loads_compiled_models(simulator.program) and compiler_works()
-    except cs.SimulatorNotFound:
-        there = False
-    if not there:
-        message = "an ngspice with the osdi command, and openvaf-r, are needed"
-        if required:
-            pytest.fail(message)
-        pytest.skip(message)
-    return simulator
+@pytest.fixture
+def engine(compiled_ngspice):
+    """An ngspice with ``osdi``."""
+    return compiled_ngspice
 
 
 def _array(rows, cols, **arguments):

