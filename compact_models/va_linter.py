@@ -72,6 +72,7 @@ def lint(text: str) -> tuple[Complaint, ...]:
     """
     clean = without_comments(text, strings=False)
     found = [complaint for rule in _RULES for complaint in rule(clean)]
+    found += _analysis(without_comments(text))
     return tuple(sorted(found, key=lambda c: (c.line, c.construct)))
 
 
@@ -115,13 +116,15 @@ def _calls(
 
 def _idt(text: str) -> Iterator[Complaint]:
     for match in re.finditer(r"\bidt(?:mod)?\s*\(", text):
-        if len(arguments(text, match.end() - 1)) > 1:
+        given = arguments(text, match.end() - 1)
+        # From zero it starts right.
+        if len(given) > 1 and not re.fullmatch(r"[+-]?0*\.?0*(?:[eE][+-]?\d+)?", given[1]):
             yield Complaint(
                 line=_line(text, match.start()),
                 construct="idt with an initial condition",
                 effect="wrong",
-                reason="the initial state is lost in ngspice",
-                cure=_PIN,
+                reason="the initial state is lost in ngspice after the first step",
+                cure="write V(s) <+ x0 + idt(rate, 0.0); or " + _PIN,
             )
 
 
@@ -158,64 +161,21 @@ def _potential_contributions(text: str) -> Iterator[Complaint]:
 
 
 def _carried(text: str) -> Iterator[Complaint]:
-    """Variables read before the pass through the analog block gave them a value."""
-    start = re.search(r"\banalog\b(?!\s+function)", text)
-    if start is None:
-        return
-    names = set()
-    for match in re.finditer(r"(?m)^\s*(?:real|integer)\b([^;]*);", text[: start.start()]):
-        for part in match[1].split(","):
-            declared = re.match(r"\s*([A-Za-z_]\w*)", part)
-            if declared:
-                names.add(declared[1])
-    block = text[start.end() :]
-    end = re.search(r"\bendmodule\b", block)
-    block = block[: end.start()] if end else block
-    # What an event sets belongs to another pass.
-    steady = _without_events(block)
-    for name in sorted(names):
-        reads = re.compile(rf"(?<![\w.$`]){name}\b(?!\s*=(?!=))(?!\s*\()")
-        first = reads.search(block)
-        if first is None:
-            continue
-        given = re.search(rf"(?<![\w.$`]){name}\s*=(?!=)", steady)
-        after = len(block) if given is None else steady.find(";", given.end())
-        if first.start() < after and re.search(rf"\b{name}\s*=(?!=)", block):
-            yield Complaint(
-                line=_line(text, start.end() + first.start()),
-                construct=f"variable {name}",
-                effect="wrong",
-                reason="is read before it is set, so it would have to keep its value from one "
-                "step to the next, and it never changes",
-                cure=_PIN,
-            )
+    """Variables that count on another pass through the analog block."""
+    from compact_models.va_flow import misuses
 
-
-def _without_events(block: str) -> str:
-    """Blank out the statements of ``@(...)`` events."""
-    result = list(block)
-    for match in re.finditer(r"@\s*\(", block):
-        position = match.end() - 1
-        depth = 0
-        while position < len(block):
-            depth += {"(": 1, ")": -1}.get(block[position], 0)
-            position += 1
-            if depth == 0:
-                break
-        body = re.compile(r"\s*begin\b").match(block, position)
-        if body is None:
-            stop = block.find(";", position)
-        else:
-            depth, stop = 0, len(block)
-            for word in re.finditer(r"\b(begin|end)\b", block[position:]):
-                depth += 1 if word[1] == "begin" else -1
-                if depth == 0:
-                    stop = position + word.end()
-                    break
-        for k in range(match.start(), stop if stop >= 0 else len(block)):
-            if result[k] != "\n":
-                result[k] = " "
-    return "".join(result)
+    for found in misuses(text):
+        carried = found.use == "carried"
+        yield Complaint(
+            line=_line(text, found.position),
+            construct=f"variable {found.name}",
+            effect="wrong",
+            reason="is read before it is set, so it would have to keep its value from one "
+            "step to the next, and it never changes"
+            if carried
+            else "is set from voltages in @(initial_step), which runs again in every step",
+            cure=_PIN,
+        )
 
 
 _RULES: tuple[Callable[[str], Iterator[Complaint]], ...] = (
@@ -223,14 +183,10 @@ _RULES: tuple[Callable[[str], Iterator[Complaint]], ...] = (
     _potential_contributions,
     _carried,
     _calls(
-        r"\banalysis\s*\(",
+        r"\babsdelay\s*\(",
         "wrong",
-        "the initial state is lost in ngspice",
-        "test $abstime == 0.0 in one conditional expression, as in "
-        "I(s) <+ ($abstime == 0.0) ? V(s) - x0 : -rate;",
-    ),
-    _calls(
-        r"\babsdelay\s*\(", "wrong", "does not delay", "write the delay as a chain of RC sections"
+        "does not delay, or finds no solution",
+        "write the delay as a chain of RC sections",
     ),
     _calls(
         r"@\s*\(\s*(?:cross|above|timer)\b",
@@ -239,7 +195,13 @@ _RULES: tuple[Callable[[str], Iterator[Complaint]], ...] = (
         "write the change as a smooth function, e.g. 0.5*(1 + tanh((V(a) - v0)/w))",
     ),
     _calls(
-        r"\$(?:a?random|rdist_\w+|dist_\w+)\b",
+        r"@\s*\(\s*initial_step\b[^)]*\bor\b",
+        "refused",
+        "events cannot be joined with or",
+        "write @(initial_step) alone",
+    ),
+    _calls(
+        r"\$(?:a?random|urandom|rdist_\w+|dist_\w+)\b",
         "refused",
         "randomness is not supported",
         "make it a parameter, and let the study draw it for every cell",
@@ -248,9 +210,59 @@ _RULES: tuple[Callable[[str], Iterator[Complaint]], ...] = (
         r"\$table_model\b", "refused", "tables are not supported", "fit a smooth function to it"
     ),
     _calls(
+        r"(?<![\w$])(?:transition|slew|last_crossing)\s*\(",
+        "refused",
+        "filters of edges are not supported",
+        "write the change as a smooth function, or as a node with a time constant",
+    ),
+    _calls(
+        r"(?<![\w$])(?:laplace|zi)_[np][dp]\s*\(",
+        "refused",
+        "transfer functions are not supported",
+        "write the filter as internal nodes with ddt",
+    ),
+    _calls(
+        r"(?<![\w$])ac_stim\s*\(",
+        "refused",
+        "the compiler crashes on it",
+        "put the small signal on a source of the testbench",
+    ),
+    _calls(
+        r"\$(?:f(?:open|close|strobe|display|write|monitor|scanf|gets)|sscanf|swrite|readmem\w)\b",
+        "refused",
+        "files cannot be read or written",
+        "take it out; probes bring back voltages, and parameters bring in numbers",
+    ),
+    _calls(
+        r"\$realtime\b|\$time\b", "refused", "is not known", "write $abstime, which is in seconds"
+    ),
+    _calls(r"(?<![\w$.])repeat\s*\(", "refused", "is not supported", "write a for loop"),
+    _calls(
+        r"\b[VI]\s*\([^()]*\)\s*:(?!:)(?=[^;?]*==)",
+        "refused",
+        "indirect contributions are not supported",
+        "solve for the quantity, or let a large gain in an internal node do it",
+    ),
+    _calls(
         r"\b(?:real|integer|electrical)\s+(?:\[[^\]]*\]\s*\w+|\w+\s*\[[^\]]*\])",
         "refused",
         "arrays are not supported",
         "write one scalar for each element",
     ),
 )
+
+
+def _analysis(text: str) -> Iterator[Complaint]:
+    for match in re.finditer(r"\banalysis\s*\(([^)]*)\)", text):
+        kinds = re.findall(r'"(\w+)"', match[1])
+        # Not inside a string itself, and not one that a transient never meets.
+        if not kinds or set(kinds) <= {"noise", "ac"}:
+            continue
+        yield Complaint(
+            line=_line(text, match.start()),
+            construct="analysis",
+            effect="wrong",
+            reason="the initial state is lost in ngspice",
+            cure="test $abstime == 0.0 in one conditional expression, as in "
+            "I(s) <+ ($abstime == 0.0) ? V(s) - x0 : -rate;",
+        )

@@ -226,26 +226,33 @@ def device_modules(testbench: Testbench, *, foreign: bool = False) -> dict[str, 
     return devices
 
 
-def _foreign_devices(model: ForeignModel, elements: list[Element]) -> tuple[str, list[str]]:
-    """Stem of the compiled file of somebody's module, and its cards and instances as lines.
+def foreign_module(model: ForeignModel) -> tuple[str, str]:
+    """Name and text of somebody's module, renamed: ngspice takes ``d`` or ``nmos`` for its own."""
+    name = f"own_{check_name(model.name)}"
+    return name, re.sub(rf"\bmodule(\s+){model.name}\b", rf"module\g<1>{name}", model.text)
+
+
+def _foreign_devices(model: ForeignModel, elements: list[Element]) -> tuple[str, str, list[str]]:
+    """Stem and text of somebody's compiled module, and its cards and instances as lines.
 
     Cells with the same values share a card: what is no instance parameter stands there only.
     """
-    stem = f"{model.name}_{hashlib.sha256(model.text.encode()).hexdigest()[:12]}"
+    module, text = foreign_module(model)
+    stem = f"{module}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     cards: dict[tuple[tuple[str, float], ...], str] = {}
     lines = []
     for element in elements:
         values = {**model.given, **element.parameters}
         key = tuple(sorted(values.items()))
         if key not in cards:
-            cards[key] = f"{check_name(model.name)}_card{len(cards) or ''}"
-            words = [f".model {cards[key]} {model.name}"]
+            cards[key] = f"{module}_card{len(cards) or ''}"
+            words = [f".model {cards[key]} {module}"]
             for name, value in values.items():
                 whole = model.declared[name].kind == "integer"
                 words.append(f"{name}={int(value) if whole else number(value)}")
             lines.append("\n+ ".join(words))
         lines.append(" ".join((f"n{element.name[1:]}", *element.nodes, cards[key])))
-    return stem, lines
+    return stem, text, lines
 
 
 def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledNetlist:
@@ -282,9 +289,9 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     if isinstance(array.cell.reram, ForeignModel):
         own = [element for element in elements if element.role == "reram"]
         elements = [element for element in elements if element.role != "reram"]
-        stem, foreign = _foreign_devices(array.cell.reram, own)
+        stem, source, foreign = _foreign_devices(array.cell.reram, own)
         lines += foreign
-        modules[stem] = array.cell.reram.text
+        modules[stem] = source
     for element in elements:
         if element.role in outside:
             lines.append(_instance(element, outside[element.role]))

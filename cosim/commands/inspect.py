@@ -79,11 +79,15 @@ def list_(as_json: bool) -> int:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> int:
-    """Show one model, parameter file or experiment: every number with unit and source."""
+    """Show a model, parameter file, experiment or .va file: every number, unit and source."""
     from compact_models import ParameterSet, load_model, model_names
     from compact_models.parameters import available
     from cosim.catalogue import EXPERIMENTS
 
+    if name.endswith((".va", ".vams")):
+        from cosim.commands.veriloga import show_veriloga
+
+        return show_veriloga(name, as_json)
     if name in model_names():
         _show_model(load_model(name), as_json)
     elif name in available() or name.endswith(".toml"):

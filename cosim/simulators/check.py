@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from cosim.errors import InconsistentResult
+from cosim.errors import InconsistentResult, NetlistError
 
 if TYPE_CHECKING:
     from netlists.array import Array
@@ -89,6 +90,12 @@ def check_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...]:
     """Single-node probes that the check needs besides the user's."""
     array = testbench.array
     model, selector = array.cell.reram, array.cell.selector
+    if isinstance(model, ForeignModel):
+        raise NetlistError(
+            thing=f"{model.path.name} runs in ngspice only",
+            value=model.name,
+            next_step="Take simulator='ngspice'",
+        )
     sets = array.line_sets
     names: list[str] = []
     for row, column in chosen.cells:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from cosim.simulators.check import CheckedCells, Checker
-from cosim.simulators.osdi import loads_compiled_models
+from cosim.errors import InconsistentResult
+from cosim.simulators.check import CheckedCells, Checker, _slope
+from cosim.simulators.osdi import chosen_devices, loads_compiled_models
 
 if TYPE_CHECKING:
     from cosim.simulators.ngspice import NgspiceSimulator
@@ -40,17 +41,27 @@ def simulator_for(simulator: NgspiceSimulator, testbench: Testbench) -> NgspiceS
 
 
 def simulator_of(simulator: NgspiceSimulator | None, *, compiled: bool) -> NgspiceSimulator:
-    """An ngspice, which loads compiled devices if it must and one is named."""
+    """An ngspice, which loads compiled devices if it must.
+
+    Raises
+    ------
+    SimulatorNotFound
+        It must, and neither the usual one does nor that of ``$COSIM_NGSPICE_OSDI``, or the
+        compiler is missing.
+    """
     from cosim.simulators.ngspice import NgspiceSimulator
 
     chosen = simulator or NgspiceSimulator()
+    if not compiled:
+        return chosen
     named = os.environ.get("COSIM_NGSPICE_OSDI")
-    if not named or chosen.executable is not None or not compiled:
-        return chosen
     usual = shutil.which(os.environ.get("COSIM_NGSPICE") or "ngspice")
-    if usual is not None and loads_compiled_models(usual):
-        return chosen
-    return replace(chosen, executable=named)
+    able = usual is not None and loads_compiled_models(usual)
+    if named and chosen.executable is None and not able:
+        chosen = replace(chosen, executable=named)
+    chosen = replace(chosen, devices="osdi")
+    chosen_devices(chosen)
+    return chosen
 
 
 def foreign_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...]:
@@ -83,6 +94,26 @@ class ForeignChecker(Checker):
         rows, columns = (np.array(k) for k in zip(*chosen.cells, strict=True))
         self.taken = probes["cell_current"][:, rows, columns]
 
+    def _check_first_steps(self, model: ForeignModel) -> None:
+        """What a device remembers goes on from where it started, it does not jump there."""
+        if not self.transient or self.axis[0] != 0.0 or len(self.axis) < 3:
+            return
+        one, other = np.diff(self.axis[:3])
+        for state, values in zip(model.states, self._states(model), strict=True):  # type: ignore[arg-type]
+            jump, later = np.abs(np.diff(values[:3], axis=0))
+            allowed = 10 * later * one / other + 1e-3 * np.abs(values[0]) + 1e-6
+            if (jump > allowed).any():
+                worst = int(np.argmax(jump - allowed))
+                raise InconsistentResult(
+                    thing=f"state {state.name} of cell {self.chosen.cells[worst]} does not go on "
+                    "from where it was put",
+                    value=(float(values[0, worst]), float(values[1, worst])),
+                    limit=f"a step of {allowed[worst]:.2g}",
+                    next_step=f"Its initial value is lost in the first step: see what `cosim show "
+                    f"{model.path.name}` has to say about the file",
+                    run_directory=self.run_directory,
+                )
+
     def check(self) -> None:
         """Raise InconsistentResult, or return."""
         model: Any = self.array.cell.reram
@@ -93,8 +124,6 @@ class ForeignChecker(Checker):
             # The measured current holds the displacement current of the memory device.
             moving = np.zeros_like(self.taken)
             if self.transient:
-                from cosim.simulators.check import _slope
-
                 moving = _slope(self.axis, stored[first])
             self._compare(
                 "current that vanishes between memory device and transistor",
@@ -105,3 +134,4 @@ class ForeignChecker(Checker):
         self._check_lines(self.taken, np.zeros_like(self.taken))
         if model.memory:
             self._check_states(model)
+            self._check_first_steps(model)
