@@ -61,10 +61,19 @@ class Converter:
         ndarray
             Same shape and float type.
         """
+        values = np.asarray(values)
+        if self.bits is None and not np.isfinite(self.bound):
+            return values
+        kind = values.dtype.type
         if self.bits is None:
-            return np.clip(values, -self.bound, self.bound) if np.isfinite(self.bound) else values
-        step = values.dtype.type(self.step)
-        return np.clip(np.rint(values / step) * step, -self.bound, self.bound)
+            out = np.minimum(values, kind(self.bound))
+        else:
+            step = kind(self.step)
+            out = values / step
+            np.rint(out, out=out)
+            out *= step
+            np.minimum(out, kind(self.bound), out=out)
+        return np.asarray(np.maximum(out, kind(-self.bound), out=out))
 
     def saturated(self, values: FloatArray) -> float:
         """Fraction of `values` that lies outside the range."""

@@ -20,6 +20,9 @@ from netlists import Drive, Parasitics
 
 FloatArray = NDArray[np.floating[Any]]
 
+# Cells above which lines are solved as lines; a factorisation of everything grows faster.
+LARGE = 2048
+
 
 def ideal(parasitics: Parasitics) -> bool:
     """True when no line resistance stands between drivers and cells."""
@@ -48,8 +51,8 @@ def effective_conductance(
 
     Notes
     -----
-    Exact for linear cells. Costs one sparse factorisation of 2 rows x cols unknowns and
-    one solve per column.
+    Exact for linear cells. Small arrays cost one sparse factorisation of 2 rows x cols
+    unknowns and one solve per column; large ones go to the array rung's solver.
     """
     drive = drive or Drive()
     conductance = np.asarray(conductance, float)
@@ -65,6 +68,8 @@ def effective_conductance(
         )
     if ideal(parasitics):
         return conductance.copy()
+    if conductance.size > LARGE:
+        return _by_lines(conductance, parasitics, drive)
     rows, cols = conductance.shape
     cells = rows * cols
     bit = np.arange(cells).reshape(rows, cols)
@@ -103,3 +108,17 @@ def effective_conductance(
     right = laplacian[inner][:, outs].toarray()
     solved = splu(csc_array(laplacian[inner][:, inner])).solve(right)
     return -(direct - laplacian[ends][:, inner] @ solved)
+
+
+def _by_lines(conductance: FloatArray, parasitics: Parasitics, drive: Drive) -> FloatArray:
+    from cosim.simulators.native import LinearCrossbar, Lines
+
+    rows, cols = conductance.shape
+    families = (
+        Lines.driven(count, r, driver=parasitics.r_feed + r, ends=ends)
+        for count, r, ends in (
+            (rows, parasitics.r_row, drive.bit_line),
+            (cols, parasitics.r_col, drive.source_line),
+        )
+    )
+    return np.asarray(LinearCrossbar(conductance, *families).effective_conductance())

@@ -137,7 +137,7 @@ class Tile:
             raise ParameterError(
                 thing="columns of a differential tile", value=columns, limit="an even number"
             )
-        self._cache: tuple[float | None, list[FloatArray]] | None = None
+        self._cache: dict[str, tuple[float | None, list[FloatArray]]] = {}
 
     @classmethod
     def program(
@@ -209,21 +209,15 @@ class Tile:
         -------
         ndarray, shape (batch, columns) or (columns,)
         """
-        inputs = np.asarray(inputs, float)
-        if inputs.shape[-1:] != (self.inputs,) or inputs.ndim > 2:
-            raise ParameterError(
-                thing="inputs of a tile", value=inputs.shape, limit=f"(batch, {self.inputs})"
-            )
-        voltage = self.options.dac.convert(inputs) * self.options.read_voltage
+        voltage = self.options.dac.convert(self._checked(inputs)) * self.options.read_voltage
         law = self.device.read_law
         terms = self._terms(time)
         total = law.shape(0, voltage) @ terms[0]
         for r in range(1, law.rank):
             total += law.shape(r, voltage) @ terms[r]
-        if self.options.noisy and self.device.noise.read and time is not None:
-            sigma = self.device.noise.read_sigma(self.conductances(time), time)
+        if self._reads_are_noisy(time):
             # Independent devices: variances add along the column.
-            spread = np.sqrt(np.square(voltage) @ np.square(sigma))
+            spread = np.sqrt(np.square(voltage) @ self._variances(time)[0])
             total += spread * self._read_rng.standard_normal(total.shape)
         return total
 
@@ -233,8 +227,11 @@ class Tile:
         Returns
         -------
         ndarray, shape (batch, outputs) or (outputs,)
-            In weight units.
+            In weight units; in single precision where converters are finite and reads
+            are not noisy.
         """
+        if self.options.scheme != "offset" and not self._reads_are_noisy(time):
+            return self._multiply_quietly(inputs, time)
         current = self.currents(inputs, time=time)
         if self.options.scheme == "offset":
             voltage = self.options.dac.convert(np.asarray(inputs, float))
@@ -244,6 +241,33 @@ class Tile:
             current = self._subtract(current)
         unit = self._weight_unit * self.options.read_voltage * self.weight_max
         return self.options.adc.convert(current / unit) * self.weight_max
+
+    def _multiply_quietly(self, inputs: FloatArray, time: float | None) -> FloatArray:
+        """`multiply` with the columns of a product subtracted once and for all."""
+        matrices = self._folded(time)
+        kind = matrices[0].dtype.type
+        signals = self.options.dac.convert(self._checked(inputs, kind))
+        law = self.device.read_law
+        if law.linear:
+            total = signals @ matrices[0]
+        else:
+            voltage = signals * kind(self.options.read_voltage)
+            shapes = [law.shape(r, voltage).astype(kind) for r in range(law.rank)]
+            total = shapes[0] @ matrices[0]
+            for shape, matrix in zip(shapes[1:], matrices[1:], strict=True):
+                total += shape @ matrix
+        return self.options.adc.convert(total) * kind(self.weight_max)
+
+    def _checked(self, inputs: FloatArray, kind: type[np.floating[Any]] = np.float64) -> FloatArray:
+        values: FloatArray = np.asarray(inputs, kind)
+        if values.shape[-1:] != (self.inputs,) or values.ndim > 2:
+            raise ParameterError(
+                thing="inputs of a tile", value=values.shape, limit=f"(batch, {self.inputs})"
+            )
+        return values
+
+    def _reads_are_noisy(self, time: float | None) -> bool:
+        return self.options.noisy and self.device.noise.read and time is not None
 
     @property
     def _middle(self) -> float:
@@ -266,16 +290,46 @@ class Tile:
             return cell
         return self.options.solver(cell, self.options.parasitics, self.options.drive)
 
+    def _kept(
+        self, name: str, time: float | None, make: Callable[[float | None], list[FloatArray]]
+    ) -> list[FloatArray]:
+        """What `make` gives at `time`, kept until another time is asked for."""
+        known = self._cache.get(name)
+        if known is None or known[0] != time:
+            known = self._cache[name] = (time, make(time))
+        return known[1]
+
+    def _variances(self, time: float | None) -> list[FloatArray]:
+        """Variances of single reads [S^2]."""
+
+        def make(at: float | None) -> list[FloatArray]:
+            sigma = self.device.noise.read_sigma(self.conductances(at), at or 0.0)
+            return [np.square(sigma)]
+
+        return self._kept("variances", time, make)
+
+    def _folded(self, time: float | None) -> list[FloatArray]:
+        """Terms with their columns subtracted, per unit of signal and of the ADC."""
+        unit = self._weight_unit * self.options.read_voltage * self.weight_max
+        # Ohm's law takes signals, others take voltages.
+        signal = self.options.read_voltage if self.device.read_law.linear else 1.0
+        exact = self.options.dac.bits is None or self.options.adc.bits is None
+        kind = np.float64 if exact else np.float32
+
+        def make(at: float | None) -> list[FloatArray]:
+            terms = self._terms(at)
+            return [(self._subtract(t) * (signal / unit)).astype(kind) for t in terms]
+
+        return self._kept("folded", time, make)
+
     def _terms(self, time: float | None) -> list[FloatArray]:
-        if self._cache is not None and self._cache[0] == time:
-            return self._cache[1]
+        """Factors of the read law's shapes with wires [S], shape (rows, columns) each."""
+        return self._kept("terms", time, self._make_terms)
+
+    def _make_terms(self, time: float | None) -> list[FloatArray]:
         conductance = self.conductances(time)
         # The wires' attenuation is taken at small signal and applied to every term.
         safe = np.maximum(conductance, 1e-15)
         attenuation = self._through_wires(safe) / safe
         law = self.device.read_law
-        terms: list[FloatArray] = [
-            law.weight(r, conductance) * attenuation for r in range(law.rank)
-        ]
-        self._cache = (time, terms)
-        return terms
+        return [law.weight(r, conductance) * attenuation for r in range(law.rank)]

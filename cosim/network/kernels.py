@@ -71,73 +71,85 @@ def pulse_row(
 
     Parameters
     ----------
-    hits : int32 (4, outputs)
+    hits : int32 (5, outputs)
         Columns (all different), numbers of pulses, signs (0 up, 1 down), random numbers to
-        leave out before each.
-    places : float32 (2, outputs)
-        Room for positions and steps.
+        leave out before each; room.
+    places : float32 (8, outputs)
+        Room.
     draws : uint64 (2, outputs)
         Room for the counters of the random numbers.
 
     Notes
     -----
-    Three loops instead of one: the first and the last have neither branches nor a
-    running state, so that the compiler can take many devices at once; what hangs together,
-    the order of the random numbers, is left for the second.
+    Many loops instead of one: those without look-ups, branches or a running state are
+    compiled to work on many devices at once.
     """
     last = np.int32(law.shape[1] - 1)
     top = np.float32(last)
-    columns, numbers, sides, gaps = hits[0], hits[1], hits[2], hits[3]
-    us, means = places[0], places[1]
+    lowest, highest = bounds[0], bounds[1]
+    columns, numbers, sides, gaps, knots = hits[0], hits[1], hits[2], hits[3], hits[4]
+    us, lows, spans, scales, means = places[0], places[1], places[2], places[3], places[4]
+    parts, slopes, floors = places[5], places[6], places[7]
     first, second = draws[0], draws[1]
     line, devices = w[row], fixed[row]
     for k in range(count):
         j = np.uint32(columns[k])
-        side = np.uint32(sides[k])
-        u = (line[j] - devices[j, 0]) / devices[j, 1]
+        us[k] = line[j]
+        lows[k] = devices[j, 0]
+        spans[k] = devices[j, 1]
+        scales[k] = devices[j, 3] if sides[k] else devices[j, 2]
+    for k in range(count):
+        u = (us[k] - lows[k]) / spans[k]
         t = min(max(u, np.float32(0.0)), np.float32(1.0)) * top
-        b = min(np.int32(t), last - np.int32(1))
-        left, right = law[side, np.uint32(b)], law[side, np.uint32(b) + np.uint32(1)]
-        size = left + (t - np.float32(b)) * (right - left)
-        scale = devices[j, np.uint32(2) + side]
+        knot = min(np.int32(t), last - np.int32(1))
         us[k] = u
-        means[k] = size * (scale if side == np.uint32(0) else -scale)
+        knots[k] = knot
+        parts[k] = t - np.float32(knot)
+    for k in range(count):
+        side, knot = np.uint32(sides[k]), np.uint32(knots[k])
+        left = law[side, knot]
+        means[k] = left
+        slopes[k] = law[side, knot + np.uint32(1)] - left
+    for k in range(count):
+        size = means[k] + parts[k] * slopes[k]
+        means[k] = size * (-scales[k] if sides[k] else scales[k])
     counter = rng[0]
     rough = noise[2] > np.float32(0.0) or noise[3] > np.float32(0.0)
     for k in range(count):
         n = numbers[k]
+        side = np.uint32(sides[k])
         size = abs(means[k])
         counter += np.uint64(gaps[k]) * STRIDE
         if n == 1 or np.float32(n) * size < LUMPED:
-            floor = noise[2 + sides[k]] > np.float32(0.0)
-            if floor or size * noise[sides[k]] > np.float32(0.0):
+            floor = noise[np.uint32(2) + side]
+            sigma = size * noise[side]
+            if floor > np.float32(0.0) or sigma > np.float32(0.0):
                 counter += STRIDE
                 first[k] = counter
-            if floor:
+            if floor > np.float32(0.0):
                 counter += STRIDE
                 second[k] = counter
+            slopes[k] = sigma
+            floors[k] = floor
         else:
             rng[0] = counter
-            j = columns[k]
-            up = sides[k] == 0
-            some_pulses(w, row, j, n, up, fixed, law, noise, bounds, rng)
+            some_pulses(w, row, columns[k], n, side == 0, fixed, law, noise, bounds, rng)
             numbers[k] = 0
             counter = rng[0]
     rng[0] = counter
     shift = np.uint64(64 - GAUSS_BITS)
     for k in range(count):
-        j = np.uint32(columns[k])
-        side = np.uint32(sides[k])
         n = np.float32(numbers[k])
-        mean = means[k]
-        step = mean * n
         root = np.sqrt(n)
-        sigma = abs(mean) * noise[side]
-        step += root * sigma * GAUSS[mix(first[k]) >> shift]
-        if rough:
-            step += root * noise[np.uint32(2) + side] * GAUSS[mix(second[k]) >> shift]
-        u = min(max(us[k] + step, bounds[0]), bounds[1])
-        us[k] = devices[j, 0] + u * devices[j, 1]
+        step = means[k] * n + root * slopes[k] * GAUSS[mix(first[k]) >> shift]
+        parts[k] = root
+        means[k] = step
+    if rough:
+        for k in range(count):
+            means[k] += parts[k] * floors[k] * GAUSS[mix(second[k]) >> shift]
+    for k in range(count):
+        u = min(max(us[k] + means[k], lowest), highest)
+        us[k] = lows[k] + u * spans[k]
     for k in range(count):
         if numbers[k] > 0:
             line[columns[k]] = us[k]
@@ -186,9 +198,11 @@ def pulse_outer(
     size = d.shape[0]
     active = np.empty(size, np.int32)
     words = np.empty(size, np.uint64)
+    together = np.empty(size, np.int32)
+    places_of = np.empty(size + 1, np.uint32)
     negative = np.empty(size, np.int32)
-    hits = np.zeros((4, size), np.int32)
-    places = np.empty((2, size), np.float32)
+    hits = np.zeros((5, size), np.int32)
+    places = np.empty((8, size), np.float32)
     draws = np.zeros((2, size), np.uint64)
     count = 0
     for j in range(size):
@@ -202,15 +216,19 @@ def pulse_outer(
         if own == np.uint64(0):
             continue
         turned = np.int32(1 if x[i] < 0.0 else 0)
+        for a in range(count):
+            together[a] = count_bits(own & words[a])
         found = 0
         for a in range(count):
             # Written always, kept only where the trains meet: no branch to guess.
-            n = count_bits(own & words[a])
-            hits[0, found] = active[a]
-            hits[1, found] = n
-            hits[2, found] = negative[a] ^ turned
-            found += n > 0
-            total += n
+            places_of[found] = a
+            found += together[a] > 0
+        for k in range(found):
+            a = places_of[k]
+            hits[0, k] = active[a]
+            hits[1, k] = together[a]
+            hits[2, k] = negative[a] ^ turned
+            total += together[a]
         if found > 0:
             pulse_row(i, w, fixed, law, noise, bounds, hits, places, draws, found, rng)
     if half > 0.0:

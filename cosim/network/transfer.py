@@ -26,7 +26,7 @@ def quiet_row(
     """`transfer_row` without reading noise: nothing hangs on the device before."""
     size = a.shape[1]
     line, gathered, means, zero = a[row], h[row], average[row], reference[row]
-    hits = np.empty((4, size), np.int32)
+    hits = np.empty((5, size), np.int32)
     wanted = np.empty(size, np.int8)
     if mode == DYNAMIC:
         for j in range(size):
@@ -49,7 +49,7 @@ def quiet_row(
         found += hit
         skipped = 0 if hit else skipped
     if found > 0:
-        places = np.empty((2, size), np.float32)
+        places = np.empty((8, size), np.float32)
         draws = np.zeros((2, size), np.uint64)
         pulse_row(row, c, c_fixed, c_law, c_noise, c_bounds, hits, places, draws, found, rng)
     rng[0] += np.uint64(skipped) * STRIDE

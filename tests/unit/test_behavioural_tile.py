@@ -75,6 +75,27 @@ def test_effective_conductance_matches_a_dense_nodal_solution():
     assert got == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("ends", [("start", "start"), ("end", "both"), ("both", "end")])
+def test_both_solvers_of_the_wires_agree(ends, monkeypatch):
+    cells = np.random.default_rng(3).uniform(1e-5, 1e-4, (40, 30))
+    wires = Parasitics(r_row=2.0, r_col=3.0, r_driver=20.0)
+    drive = Drive(bit_line=ends[0], source_line=ends[1])
+    small = effective_conductance(cells, wires, drive)
+    monkeypatch.setattr("cosim.behavioural.ir_drop.LARGE", 10)
+    assert effective_conductance(cells, wires, drive) == pytest.approx(small, rel=1e-8)
+
+
+def test_single_precision_products_differ_by_less_than_a_step_of_the_converter():
+    rng = np.random.default_rng(4)
+    weights, inputs = rng.uniform(-1, 1, (30, 6)), rng.uniform(-1, 1, (50, 30))
+    options = TileOptions(noisy=False, adc=Converter(bits=8, bound=12.0))
+    tile = Tile.program(weights, soft_bounds(), weight_max=1.0, options=options)
+    plain = options.dac.convert(inputs) @ tile.weights()
+    got = tile.multiply(inputs)
+    assert np.abs(got - plain).max() <= 0.5 * options.adc.step * (1 + 1e-3)
+    assert (np.abs(got - options.adc.convert(plain)) < 1e-4).mean() > 0.99
+
+
 def test_reciprocity_lets_rows_and_columns_swap():
     cells = np.random.default_rng(2).uniform(1e-5, 1e-3, (5, 4))
     a = effective_conductance(cells, Parasitics(r_row=1.0, r_col=2.0))

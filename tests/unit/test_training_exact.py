@@ -24,10 +24,10 @@ def test_rows_of_pulses_are_single_pulses_in_turn(device):
     counts = rng.integers(-4, 5, (9, 21)) * (rng.random((9, 21)) < 0.6)
     one, many = (DeviceArray(device, 9, 21, seed=2) for _ in range(2))
     one.pulse(counts)
-    room = np.zeros((2, 21), np.float32), np.zeros((2, 21), np.uint64)
+    room = np.zeros((8, 21), np.float32), np.zeros((2, 21), np.uint64)
     for row in range(9):
         columns = np.flatnonzero(counts[row])
-        hits = np.zeros((4, 21), np.int32)
+        hits = np.zeros((5, 21), np.int32)
         hits[0, : columns.size] = columns
         hits[1, : columns.size] = np.abs(counts[row, columns])
         hits[2, : columns.size] = counts[row, columns] < 0
