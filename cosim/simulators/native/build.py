@@ -102,6 +102,8 @@ def build_system(
         source=_lines(array, "sl", floating),
         parallel=array.line_set("bl").along == "column",
         gate_along_rows=word.along == "row",
+        bit_load=array.line_set("bl").capacitance,
+        source_load=array.line_set("sl").capacitance,
         tolerance=tolerance,
         threads=threads,
     )
@@ -154,6 +156,10 @@ class Stimuli:
             values = np.array([np.interp(s, t, v) for t, v in distinct])
             result.append(values[index])
         return result[0], result[1], result[2]
+
+    def distinct(self, kind: str) -> list[Floats]:
+        """Values at the corners of every different waveform of one kind of line [V]."""
+        return [levels for _, levels in getattr(self, f"_{kind}")[0]]
 
     def moving(self, start: float, stop: float) -> bool:
         """Whether any voltage differs between two times."""

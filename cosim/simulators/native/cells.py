@@ -133,7 +133,7 @@ def _from_rest(
 
 @njit(
     types.Tuple((int64, int64, float64))(
-        STEP, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A1, _A1, float64,
+        STEP, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A2, float64,
         float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A1,
         int64, int64, int64, int64, int64,
     ),
@@ -151,8 +151,7 @@ def solve_cells(
     u_col: Floats,
     w_row: Floats,
     w_col: Floats,
-    gate_row: Floats,
-    gate_col: Floats,
+    gate: Floats,
     step: float,
     small: float,
     u: Floats,
@@ -174,7 +173,7 @@ def solve_cells(
     """Solve the cells of rows `first` to `stop`.
 
     Voltages are ``u_row[i] + u_col[j] + u[i, j]`` on the bit line, likewise `w` on the source
-    line; `varying` and `values` are the parameters that differ from cell to cell.  `y` (rows,
+    line, `gate` (rows, cols); `varying` and `values` are the parameters that differ.  `y` (rows,
     cols, n) is the start and the result, `slopes` and `at` predict it from the last solution.
     A cold start takes the neighbour's solution for a first guess.  Returns (evaluations, flat
     index of the first cell without a solution or -1, largest last step).
@@ -197,7 +196,7 @@ def solve_cells(
                 prepare(p, q)
             top, bottom = u_row[i] + u_col[j] + u[i, j], w_row[i] + w_col[j] + w[i, j]
             external[0], external[1] = top, bottom
-            external[2] = gate_row[i] + gate_col[j]
+            external[2] = gate[i, j]
             for k in range(states):
                 external[5 + k] = held[k, i, j]
             count = -1

@@ -9,10 +9,7 @@ Converged means: currents balance at *every* node to a given part of the largest
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
-from os import getpid
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +17,10 @@ from numpy.typing import NDArray
 from cosim.errors import NotConverged
 from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.equations import CellEquations
+from cosim.simulators.native.evaluate import evaluate
 from cosim.simulators.native.steps import Convergence, newton_step
 
 Floats = NDArray[np.float64]
-
-# Cells from which on a second thread gains more than waking it costs.
-_SHARED = 64 * 64
-
-
-@lru_cache(maxsize=4)
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    # By process: threads do not survive a fork.
-    return ThreadPoolExecutor(threads, thread_name_prefix="cells")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -48,6 +37,8 @@ class ArraySystem:
     bit, source : Lines
         Bit lines run along rows, or along columns if `parallel`; source lines along columns.
     gate_along_rows : bool
+    bit_load, source_load : float
+        Capacitance of every node to ground [F], where a solve is given their voltages before.
     tolerance : float
         Of the balance of currents, relative to the largest branch current.
     max_newton : int
@@ -65,6 +56,8 @@ class ArraySystem:
     source: Lines
     parallel: bool = False
     gate_along_rows: bool = True
+    bit_load: float = 0.0
+    source_load: float = 0.0
     tolerance: float = 1e-10
     max_newton: int = 60
     threads: int = 1
@@ -98,6 +91,13 @@ class ArraySystem:
         self.bit_offset, self.source_offset = np.zeros(self.bit.start.size), np.zeros(self.cols)
         self.bit_delivered = np.zeros((self.bit.start.size, 2))
         self.source_delivered = np.zeros((self.cols, 2))
+        self.gate = np.zeros((self.rows, self.cols))
+        # Gates draw no current: only word lines with capacitance carry any.
+        self.word_delivered = np.zeros(self.rows if self.gate_along_rows else self.cols)
+        self._before: tuple[Floats, Floats] | None = None
+        self._unfinished = False
+        # Conductance that the capacitances are worth in a time step.
+        self.k_row = self.k_col = 0.0
 
     def solve(
         self,
@@ -107,17 +107,21 @@ class ArraySystem:
         gate: Floats,
         held: Floats,
         step: float = 0.0,
+        before: tuple[Floats, Floats] | None = None,
     ) -> Convergence:
         """Solve for driver voltages; the result stays in the system.
 
         Parameters
         ----------
         bit, source, gate : ndarray
-            Voltage of each line's driver [V] (floating lines: anything).
+            Voltage of each line's driver [V] (floating lines: anything); gates also (rows, cols).
         held : ndarray, shape (states, rows, cols)
             Held states, or their start in a time step.
         step : float
             Of the implicit stage [s].
+        before : pair of ndarray (rows, cols), optional
+            Voltages of the bit- and source-line nodes from which the stage charges their
+            capacitances [V]; without, the lines are quasi-static.
 
         Raises
         ------
@@ -125,13 +129,21 @@ class ArraySystem:
         """
         bit = np.where(self.bit.start + self.bit.end > 0, bit, 0.0)
         source = np.where(self.source.start + self.source.end > 0, source, 0.0)
+        gate = np.asarray(gate, dtype=float)
+        if gate.ndim == 1:
+            gate = gate[:, None] if self.gate_along_rows else gate[None, :]
+        self.gate[:] = gate
+        self._before = before
+        self.k_row, self.k_col = 0.0, 0.0
+        if before is not None:
+            self.k_row, self.k_col = self.bit_load / step, self.source_load / step
         try:
-            done = self._newton(bit, source, gate, held, step)
+            done = self._newton(bit, source, held, step)
         except NotConverged:
             if step > 0.0:
                 self.warm = False
                 raise
-            done = self._ramp(bit, source, gate, held, step)
+            done = self._ramp(bit, source, held, step)
         self.warm = True
         return done
 
@@ -146,6 +158,16 @@ class ArraySystem:
             else:
                 self.varying = np.append(self.varying, k)
                 self.values = np.concatenate([self.values, new])
+
+    def node_voltages(self, bit: Floats, source: Floats) -> tuple[Floats, Floats]:
+        """Voltages of the bit- and source-line nodes, (rows, cols), for these drivers [V]."""
+        bit = np.where(self.bit.start + self.bit.end > 0, bit, 0.0) + self.bit_offset
+        source = np.where(self.source.start + self.source.end > 0, source, 0.0)
+        first = bit[None, :] if self.parallel else bit[:, None]
+        return (
+            np.asarray(self.u[:, : self.cols] + first),
+            np.asarray(self.w[:, : self.cols] + (source + self.source_offset)[None, :]),
+        )
 
     def snapshot(self) -> tuple[Floats, ...]:
         """Copy of the present solution, for :meth:`restore`."""
@@ -174,9 +196,7 @@ class ArraySystem:
             own[:] = old
         self.warm = True
 
-    def _ramp(
-        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
-    ) -> Convergence:
+    def _ramp(self, bit: Floats, source: Floats, held: Floats, step: float) -> Convergence:
         """Raise all line voltages together from zero, where everything is at rest."""
         self.warm = False
         for part in (self.u, self.w, self.bit_offset, self.source_offset):
@@ -187,7 +207,7 @@ class ArraySystem:
             trial = min(1.0, reached + advance)
             keep = self.snapshot()
             try:
-                done = self._newton(trial * bit, trial * source, gate, held, step)
+                done = self._newton(trial * bit, trial * source, held, step)
             except NotConverged:
                 self.restore(keep)
                 self.warm = False
@@ -201,74 +221,8 @@ class ArraySystem:
         assert done is not None
         return done
 
-    def _evaluate(
-        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
-    ) -> tuple[float, float, int, int]:
-        """Cells and balance at the present deviations: worst, largest, evaluations, bad cell.
-
-        A cell whose own iteration ended early counts as unbalanced until it is followed up.
-        """
-        from cosim.simulators.native.balance import balance_columns, balance_rows
-        from cosim.simulators.native.cells import solve_cells
-
-        row_zero, col_zero = np.zeros(self.rows), np.zeros(self.cols)
-        gate = np.asarray(gate, dtype=float)
-        small = 1e-5 if self.warm else 1e-3
-        cold = 0 if self.warm else 1
-        top, bottom = bit + self.bit_offset, source + self.source_offset
-
-        def cells(first: int, stop: int) -> tuple[int, int, float]:
-            done: tuple[int, int, float] = solve_cells(
-                *self._compiled,
-                self.parameters, self.equations.prepared, self.varying, self.values, held,
-                row_zero if self.parallel else top, top if self.parallel else col_zero,
-                row_zero, bottom,
-                gate if self.gate_along_rows else row_zero,
-                col_zero if self.gate_along_rows else gate,
-                float(step), small, self.u, self.w, self.y, self._slopes, self._at, self.current,
-                self.g1, self.g2, self.rates, self._weights, self.equations.nodes, self.cols,
-                first, stop, cold,
-            )  # fmt: skip
-            return done
-
-        if self.threads > 1 and self.rows * self.cols >= _SHARED:
-            edges = np.linspace(0, self.rows, min(self.threads, self.rows) + 1).astype(int)
-            parts = list(
-                _pool(self.threads, getpid()).map(cells, edges[:-1].tolist(), edges[1:].tolist())
-            )
-        else:
-            parts = [cells(0, self.rows)]
-        evaluations = sum(p[0] for p in parts)
-        bad = max(p[1] for p in parts)
-        last = max(p[2] for p in parts)
-        if bad >= 0:
-            return np.inf, 1.0, evaluations, bad
-        self.warm = True
-        self._unfinished = last > 1e-6
-        total = np.zeros(self._width)
-        if self.parallel:
-            np.negative(self.current, out=self.f_row)
-            flow = self.f_row.copy()
-            worst_bit, large_bit = balance_columns(
-                flow, self.u, self.bit_offset, self.cols, self.bit.resistance, self.bit.start,
-                self.bit.end, self.f_row, self.bit_delivered, total,
-            )  # fmt: skip
-        else:
-            worst_bit, large_bit = balance_rows(
-                self.current, self.u, self.bit_offset, self.cols, self.bit.resistance,
-                self.bit.start, self.bit.end, self.f_row, self.bit_delivered,
-            )  # fmt: skip
-        worst, large = balance_columns(
-            self.current, self.w, self.source_offset, self.cols, self.source.resistance,
-            self.source.start, self.source.end, self.f_col, self.source_delivered, total,
-        )  # fmt: skip
-        large = max(large, large_bit, float(np.max(np.abs(self.current))))
-        return max(worst, worst_bit), large, evaluations, -1
-
-    def _newton(
-        self, bit: Floats, source: Floats, gate: Floats, held: Floats, step: float
-    ) -> Convergence:
-        worst, large, evaluations, bad = self._evaluate(bit, source, gate, held, step)
+    def _newton(self, bit: Floats, source: Floats, held: Floats, step: float) -> Convergence:
+        worst, large, evaluations, bad = evaluate(self, bit, source, held, step)
         if bad >= 0:
             raise NotConverged(
                 thing="no operating point found for cell",
@@ -297,7 +251,7 @@ class ArraySystem:
                 self.u += base_u
                 np.multiply(dw, share, out=self.w)
                 self.w += base_w
-                new, new_large, more, bad = self._evaluate(bit, source, gate, held, step)
+                new, new_large, more, bad = evaluate(self, bit, source, held, step)
                 evaluations += more
                 better = new < worst * (1.0 - 1e-4 * share)
                 if better or new <= 1e-9 * new_large or self._balanced(new, new_large):
@@ -317,8 +271,9 @@ class ArraySystem:
         raise self._failure(worst / large)
 
     def _rounding(self) -> float:
-        # A femtovolt over the best cell is below the rounding of the voltages themselves.
-        return 1e-15 * max(float(np.max(np.abs(self.g1))), float(np.max(np.abs(self.g2))))
+        # A femtovolt over the best cell, or the rounding of a node's voltage over what charges it.
+        cells = max(float(np.max(np.abs(self.g1))), float(np.max(np.abs(self.g2))))
+        return 1e-15 * max(cells, self.k_row, self.k_col)
 
     def _balanced(self, worst: float, large: float) -> bool:
         return worst <= max(self.tolerance * large, self._rounding())

@@ -80,7 +80,7 @@ class Recorder:
             "word_line_voltage": lambda s, d, h: _gate(s, d),
             "bit_line_current": lambda s, d, h: s.bit_delivered.sum(axis=1),
             "source_line_current": lambda s, d, h: s.source_delivered.sum(axis=1),
-            "word_line_current": lambda s, d, h: np.zeros(d[2].shape),
+            "word_line_current": lambda s, d, h: s.word_delivered.copy(),
         }
         if probe in plain:
             return plain[probe]
@@ -111,7 +111,7 @@ class Recorder:
             return lambda s, d, h: float(s.bit_delivered[line].sum())
         if match[1] == "sl":
             return lambda s, d, h: float(s.source_delivered[line].sum())
-        return lambda s, d, h: 0.0
+        return lambda s, d, h: float(s.word_delivered[line])
 
     def _node(self, name: str) -> Reader:
         if name == "0":
@@ -153,20 +153,15 @@ class Recorder:
 
 
 def _bit(system: ArraySystem, drives: Drives) -> Floats:
-    base = np.where(system.bit.start + system.bit.end > 0, drives[0], 0.0) + system.bit_offset
-    base = base[None, :] if system.parallel else base[:, None]
-    return np.asarray(system.u[:, : system.cols] + base)
+    return system.node_voltages(drives[0], drives[1])[0]
 
 
 def _source(system: ArraySystem, drives: Drives) -> Floats:
-    driven = system.source.start + system.source.end > 0
-    base = np.where(driven, drives[1], 0.0) + system.source_offset
-    return np.asarray(system.w[:, : system.cols] + base[None, :])
+    return system.node_voltages(drives[0], drives[1])[1]
 
 
 def _gate(system: ArraySystem, drives: Drives) -> Floats:
-    base = drives[2][:, None] if system.gate_along_rows else drives[2][None, :]
-    return np.broadcast_to(base, (system.rows, system.cols)).copy()
+    return system.gate.copy()
 
 
 def _bottom(system: ArraySystem, drives: Drives) -> Floats:

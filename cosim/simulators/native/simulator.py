@@ -41,9 +41,6 @@ class ParameterChange:
 class NativeSimulator:
     """Solves arrays of compact models: the same equations as ngspice, in a fraction of the time.
 
-    Wires are quasi-static: word lines are at their drivers' voltages and no displacement current
-    flows; a run with line capacitances says so in its warnings.
-
     Parameters
     ----------
     tolerance : float
@@ -58,6 +55,9 @@ class NativeSimulator:
         Take no step longer than the analysis' ``max_step`` at constant voltages either. By
         default it holds on ramps, whose points are a curve; elsewhere the error of the states
         alone decides, and a plateau is as few points as that allows.
+    line_capacitance : bool
+        Charge the capacitances of the lines in transients. Otherwise wires are quasi-static: word
+        lines are at their drivers' voltages and no displacement current flows.
     changes : tuple of ParameterChange
         Steps of device parameters in the course of a transient, by growing time.
     """
@@ -67,6 +67,7 @@ class NativeSimulator:
     deadline: float = 3600.0
     threads: int = 1
     keep_max_step: bool = False
+    line_capacitance: bool = False
     changes: tuple[ParameterChange, ...] = ()
 
     @property
@@ -111,8 +112,12 @@ class NativeSimulator:
         warnings = [str(f) for f in _findings(testbench)]
         wires = testbench.array.parasitics
         transient = isinstance(testbench.analysis, Transient)
-        if transient and max(wires.c_row, wires.c_col, wires.c_word) > 0:
-            warnings.append("line capacitances are not in a native run: its wires are quasi-static")
+        charged = max(wires.c_row, wires.c_col, wires.c_word) > 0
+        if transient and charged and not self.line_capacitance:
+            warnings.append(
+                "line capacitances are left out: wires are quasi-static; "
+                "NativeSimulator(line_capacitance=True) charges them"
+            )
         if transient:
             from cosim.simulators.native.transient import run_transient
 

@@ -58,6 +58,7 @@ class Integrator:
     states: Floats
     tolerance: float
     floor: float = 1e-2
+    wired: bool = field(default=False, init=False)
     steps: int = field(default=0, init=False)
     rejected: int = field(default=0, init=False)
     direct: int = field(default=0, init=False)
@@ -69,6 +70,10 @@ class Integrator:
         self._suggested = np.inf
         return done
 
+    def restart(self, t: float) -> Convergence:
+        """Go on from here after a change of parameters."""
+        return self.start(t)
+
     def _solve(self, t: float, start: Floats, step: float) -> Convergence:
         bit, source, gate = self.stimuli.at(t)
         done = self.system.solve(bit=bit, source=source, gate=gate, held=start, step=step)
@@ -77,6 +82,8 @@ class Integrator:
 
     def _solved_states(self) -> Floats:
         count = len(self.states)
+        if not count:
+            return self.states
         # A copy even where the view is contiguous: y changes under it.
         return np.moveaxis(self.system.y[:, :, -count:], 2, 0).copy()
 
@@ -88,13 +95,13 @@ class Integrator:
         NotConverged
             If no step that the clock can resolve succeeds.
         """
-        if not len(self.states):
+        if not len(self.states) and not self.wired:
             reached = min(stop, t + longest)
             return (stop if stop - reached < 1e-9 * (stop - t) else reached), self._solve(
                 reached, self.states, 0.0
             )
         scale = np.abs(self.states) + self.floor
-        fastest = float(np.max(np.abs(self._rate) / scale))
+        fastest = float(np.max(np.abs(self._rate) / scale, initial=0.0))
         limit = _LARGEST_CHANGE / fastest if fastest > 0 else np.inf
         h = min(self._suggested, limit, longest, stop - t)
         keep = self.system.snapshot()
@@ -141,10 +148,16 @@ class Integrator:
         done = self._solve(t + h, base, dh)
         states = self._solved_states()
         last = (states - base) / dh
+        worst = self._state_error(h, first, middle, last, states)
+        return (worst if np.isfinite(worst) else np.inf), states, last, done
+
+    def _state_error(
+        self, h: float, first: Floats, middle: Floats, last: Floats, states: Floats
+    ) -> float:
+        """Largest error of a state over the tolerance, from the rates of a step's stages."""
         error = h * np.abs(_E[0] * first + _E[1] * middle + _E[2] * last)
         scale = self.tolerance * (np.maximum(np.abs(states), np.abs(self.states)) + self.floor)
-        worst = float(np.max(error / scale))
-        return (worst if np.isfinite(worst) else np.inf), states, last, done
+        return float(np.max(error / scale, initial=0.0))
 
 
 def run_transient(
@@ -163,12 +176,23 @@ def run_transient(
         threads=simulator.threads,
     )
     stimuli = Stimuli(testbench)
-    integrator = Integrator(
-        system=system,
-        stimuli=stimuli,
-        states=initial_states(testbench),
-        tolerance=simulator.state_tolerance,
-    )
+    wires = testbench.array.parasitics
+    charged = simulator.line_capacitance and max(wires.c_row, wires.c_col, wires.c_word) > 0
+    states, tolerance = initial_states(testbench), simulator.state_tolerance
+    integrator: Integrator
+    if charged:
+        from cosim.simulators.native.wires import WireIntegrator, WordLines
+
+        switched = testbench.array.cell.selector is not None and wires.c_word > 0
+        integrator = WireIntegrator(
+            system=system,
+            stimuli=stimuli,
+            states=states,
+            tolerance=tolerance,
+            word=WordLines(testbench.built_array, stimuli) if switched else None,
+        )
+    else:
+        integrator = Integrator(system=system, stimuli=stimuli, states=states, tolerance=tolerance)
     recorder = Recorder(testbench, system)
     changes = deque(simulator.changes)
     while changes and changes[0].time <= 0.0:
@@ -188,9 +212,13 @@ def run_transient(
     t = 0.0
     for mark in marks:
         longest = np.inf
-        if simulator.keep_max_step or stimuli.moving(t, float(mark)):
+        moving = stimuli.moving(t, float(mark))
+        if moving or charged or simulator.keep_max_step:
             longest = analysis.max_step or np.inf
-            if mark - t > 0.02 * analysis.stop:
+            if moving and charged:
+                # What follows an edge is a waveform, not a state to come.
+                longest = min(longest, (mark - t) / 20.0)
+            if moving and mark - t > 0.02 * analysis.stop:
                 # A long ramp is a measured curve: its points follow the suggested step.
                 longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
         while t < mark:
@@ -200,7 +228,7 @@ def run_transient(
         if changes and changes[0].time <= mark < analysis.stop:
             while changes and changes[0].time <= mark:
                 system.change(changes.popleft().values)
-            done = integrator.start(t)
+            done = integrator.restart(t)
     axis, data = recorder.arrays()
     notes = []
     if integrator.direct:
