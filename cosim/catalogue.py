@@ -53,6 +53,8 @@ EXPERIMENTS: Mapping[str, Entry] = {
     "read": Entry(module="cosim.experiments.read", attribute="Read"),
     "ir_drop": Entry(module="cosim.experiments.array_studies", attribute="IrDrop"),
     "leakage": Entry(module="cosim.experiments.array_studies", attribute="Leakage"),
+    "array_disturb": Entry(module="cosim.experiments.array_studies", attribute="ArrayDisturb"),
+    "array_program": Entry(module="cosim.experiments.array_studies", attribute="ArrayProgram"),
     "electrothermal": Entry(
         module="cosim.experiments.physics_jobs", attribute="Electrothermal", job=True
     ),

@@ -110,7 +110,7 @@ def distribution(
     figure, axes = _axes()
     given = np.asarray(values, dtype=float).ravel()
     shown = np.sort(given[np.isfinite(given)])
-    factor, prefixed = _scale(shown, unit)
+    factor, prefixed = scaled(shown, unit)
     share = (np.arange(shown.size) + 0.5) / max(shown.size, 1)
     if published is not None:
         axes.axvspan(published.low * factor, published.high * factor, color=BAND, alpha=0.35, lw=0,
@@ -232,7 +232,7 @@ def cell_map(values: ArrayLike, unit: str, label: str, title: str) -> Any:
         In `unit` (SI).
     """
     array = np.asarray(values, dtype=float)
-    factor, prefixed = _scale(array[np.isfinite(array)], unit)
+    factor, prefixed = scaled(array[np.isfinite(array)], unit)
     figure, axes = _axes()
     image = axes.imshow(array * factor, cmap="cividis", aspect="auto", interpolation="nearest")
     axes.grid(False)
@@ -308,7 +308,7 @@ def agreement(x: ArrayLike, y: ArrayLike, unit: str, labels: tuple[str, str], ti
     """Two ways to get the same numbers against each other, with the line of equality."""
     figure, axes = _axes()
     first, second = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
-    factor, prefixed = _scale(np.concatenate([first, second]), unit)
+    factor, prefixed = scaled(np.concatenate([first, second]), unit)
     ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())]) * factor
     axes.plot(ends, ends, color=SOFT, lw=0.9, ls="--", label="equal")
     axes.plot(first * factor, second * factor, "o", ms=3, color=BLUE, alpha=0.5)
@@ -317,8 +317,8 @@ def agreement(x: ArrayLike, y: ArrayLike, unit: str, labels: tuple[str, str], ti
     return figure
 
 
-def _scale(values: NDArray[np.float64], unit: str) -> tuple[float, str]:
-    """Factor and unit in which the largest value reads between 1 and 1000."""
+def scaled(values: NDArray[np.float64], unit: str) -> tuple[float, str]:
+    """Factor and unit with a prefix in which the largest value reads between 1 and 1000."""
     largest = float(np.max(np.abs(values))) if np.size(values) else 0.0
     if largest == 0.0 or unit in ("", "%", "1", "dimensionless"):
         return 1.0, {"": "1", "dimensionless": "1"}.get(unit, unit)

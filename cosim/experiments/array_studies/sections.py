@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.experiments.array_studies import plots
+from cosim.experiments.array_studies import plots, write_sections
+from cosim.experiments.array_studies.compared import beside
 from cosim.published import Figure
 from cosim.quantities import show_quantity
 from cosim.report import Plot, Section
@@ -16,28 +17,8 @@ from cosim.report import Plot, Section
 if TYPE_CHECKING:
     import xarray as xr
 
-AGREEMENT = 0.1
-"""Difference to ngspice beyond which a result is not to be trusted [%]: what this project
-requires of its array solver."""
 OHM = "\N{GREEK CAPITAL LETTER OMEGA}"
 Table = tuple[Sequence[str], Sequence[Sequence[object]]]
-
-
-def beside(dataset: xr.Dataset, attribute: str, what: str, required: bool = True) -> Figure | None:
-    """The difference to ngspice as a figure; None where nothing was compared."""
-    value = float(dataset.attrs.get(attribute, math.nan))
-    if not math.isfinite(value):
-        return None
-    return Figure(
-        key=attribute,
-        name=f"native against ngspice, {what}",
-        value=100 * value,
-        unit="%",
-        high=AGREEMENT,
-        required=required,
-        note=f"largest difference, {dataset.attrs['compare_size']} x "
-        f"{dataset.attrs['compare_size']} cells",
-    )
 
 
 def ir_drop(dataset: xr.Dataset) -> Section:
@@ -229,6 +210,8 @@ def _leak_row(
 
 
 SECTIONS: Mapping[str, Callable[[xr.Dataset], Section]] = {
+    "ArrayDisturb": write_sections.disturb,
+    "ArrayProgram": write_sections.program,
     "IrDrop": ir_drop,
     "Leakage": leakage,
 }

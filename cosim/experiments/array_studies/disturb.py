@@ -1,0 +1,428 @@
+"""Disturb in whole arrays: what a million pulses do to cells that were not meant."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.dataset import Variable
+from cosim.errors import ConfigError, best_matches
+from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.session import Session, precise
+from cosim.experiments.array_studies.window import Window, find_window
+from cosim.experiments.base import cell_dataset, check_range, provenance, with_spread
+from cosim.experiments.cells import Group, Measured
+from cosim.experiments.disturb import BOUNDS, POLARITIES
+from cosim.experiments.resume import FinishedCells
+from cosim.simulators.base import Result, RunProvenance, Simulator, get_simulator
+from netlists import Array, Layout
+from netlists.analysis import OperatingPoint, Transient
+from netlists.bias import one_cell, parallel_update
+from netlists.testbench import Testbench
+from netlists.waveform import Waveform
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from netlists.bias import Drives
+
+Floats = NDArray[np.float64]
+SCHEMES = ("half", "third", "gate", "parallel")
+ROLES = ("unselected", "half-selected row", "half-selected column", "selected")
+_MOST = 10_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayDisturb:
+    """Change of every cell of an array while some are pulsed, up to millions of times.
+
+    Parameters
+    ----------
+    array : Array
+        Formed, with selectors; its states are set here.
+    schemes : tuple of str
+        "half": V/2 on unselected lines; "third": V/3; "gate": the transistors select;
+        "parallel": rank-one update, V/2 on every other row and column at once.
+    up, down : float
+        Full amplitudes [V].
+    width, rise : float
+        Flat top and edges of a pulse [s].
+    set_gate, reset_gate : float
+        Word lines: all, or that of the selected cell with "gate" [V].
+    gate_off : float
+        Word lines of the other rows with "gate" [V].
+    counts : tuple of int
+        Numbers of pulses after which the cells are looked at.
+    highest, lowest, middle : float, optional
+        Conductance bounds, and where the full step is taken [S]; default: every cell's own ends
+        and symmetry point of open-loop pulsing with these pulses. A given one means the state in
+        which the nominal device has it.
+    hold_selected : bool
+        In the train, cells at full voltage keep their state, as under updates of both signs.
+    device_spread : bool
+        Draw the devices from `seed` where the array does not give them.
+    tolerance : float
+        Error of a state per jump of the pulse-train integration [1].
+    compare_size : int
+        Rows and columns of the case that ngspice repeats; 0 for none.
+
+    Notes
+    -----
+    k is the change of a cell after N pulses over the full step: that of the selected cells of an
+    array of nominal devices by one pulse at the symmetry point, mean of both polarities. No pulse
+    is stepped through where nothing changes: see :func:`cosim.simulators.native.run_train`.
+    """
+
+    array: Array
+    _: KW_ONLY
+    schemes: tuple[str, ...] = SCHEMES
+    up: float = 1.35
+    down: float = -1.3
+    width: float = 2.5e-6
+    rise: float = 1e-8
+    set_gate: float = 3.3
+    reset_gate: float = 3.3
+    gate_off: float = 0.0
+    counts: tuple[int, ...] = (1, 1_000, 10_000, 100_000, 1_000_000)
+    highest: float | None = None
+    lowest: float | None = None
+    middle: float | None = None
+    hold_selected: bool = True
+    device_spread: bool = True
+    tolerance: float = 1e-4
+    compare_size: int = 3
+
+    def __post_init__(self) -> None:
+        """Check everything before anything runs."""
+        array = self.array
+        if array.cell.selector is None:
+            raise ConfigError(
+                thing="disturb in an array without selectors",
+                next_step="Give the cell a selector; 'leakage' has the passive case",
+            )
+        if not hasattr(array.cell.reram, "vacancies_at"):
+            raise ConfigError(
+                thing="nothing of this device can be disturbed",
+                value=array.cell.reram.name,
+                limit="cmo_hfox",
+            )
+        if min(array.shape) < 2:
+            raise ConfigError(
+                thing="array of a disturb study", value=array.shape, limit="2 x 2 or more"
+            )
+        if not self.schemes or len(set(self.schemes)) != len(self.schemes):
+            raise ConfigError(thing="schemes of a disturb study", value=self.schemes)
+        for scheme in self.schemes:
+            if scheme not in SCHEMES:
+                raise ConfigError(
+                    thing="no bias scheme of that name",
+                    value=scheme,
+                    next_step=best_matches(scheme, dict.fromkeys(SCHEMES)),
+                )
+            if scheme != "gate" and array.layout is Layout.PARALLEL:
+                raise ConfigError(
+                    thing=f"scheme '{scheme}' on parallel bit and source lines",
+                    limit="gate",
+                    next_step="Take crossing lines",
+                )
+        check_range("up", self.up, 1e-3, 3.0, "V")
+        check_range("down", self.down, -3.0, -1e-3, "V")
+        check_range("width", self.width, 1e-10, 1.0, "s")
+        check_range("rise", self.rise, 1e-12, 1e-3, "s")
+        check_range("tolerance", self.tolerance, 1e-8, 1e-2, "(relative)")
+        for name in ("set_gate", "reset_gate", "gate_off"):
+            check_range(name, getattr(self, name), 0.0, 3.63, "V")
+        counts = list(self.counts)
+        if not counts or counts != sorted(set(counts)) or not 1 <= counts[0] <= counts[-1] <= _MOST:
+            raise ConfigError(
+                thing="numbers of pulses of a disturb study",
+                value=self.counts,
+                limit=f"rising, 1 to {_MOST}",
+            )
+        common.check_beside(self.compare_size)
+        given = [g for g in (self.lowest, self.middle, self.highest) if g is not None]
+        if given:
+            common.check_conductances(array, given)
+        if len(given) == 3 and given != sorted(set(given)):
+            raise ConfigError(
+                thing="conductances of a disturb study do not rise",
+                value=given,
+                limit="lowest < middle < highest",
+            )
+
+    def role(self, scheme: str, array: Array | None = None) -> NDArray[np.int64]:
+        """What every cell is: the position in ``ROLES``, shape (rows, cols)."""
+        rows, cols = (array or self.array).shape
+        if scheme == "parallel":
+            row, col = np.arange(rows) % 2 == 0, np.arange(cols) % 2 == 0
+        else:
+            row, col = np.arange(rows) == rows // 2, np.arange(cols) == cols // 2
+        return np.asarray(row[:, None] + 2 * col[None, :], dtype=np.int64)
+
+    def drives(self, array: Array, scheme: str, wave: Waveform) -> Drives:
+        """Voltages of all drivers while the selected cells see `wave`."""
+        gate = self.set_gate if max(wave.values) > 0 else self.reset_gate
+        if scheme == "parallel":
+            half, idle = wave * 0.5, Waveform.constant(0.0)
+            found = parallel_update(
+                array,
+                [half if i % 2 == 0 else idle for i in range(array.rows)],
+                [half if j % 2 == 0 else idle for j in range(array.cols)],
+                gate=gate,
+            )
+        else:
+            middle = (array.rows // 2, array.cols // 2)
+            found = one_cell(
+                array, middle, wave, gate=gate, gate_off=self.gate_off,
+                scheme=scheme,  # type: ignore[arg-type]
+            )  # fmt: skip
+        return common.lifted(found)
+
+    def pulse(self, amplitude: float) -> Waveform:
+        """One pulse."""
+        return Waveform.pulse(amplitude, self.width, rise=self.rise, fall=self.rise)
+
+    def testbench(self, array: Array, scheme: str, amplitude: float) -> Testbench:
+        """One period of the train."""
+        wave = self.pulse(amplitude)
+        return Testbench(
+            array=array,
+            drives=self.drives(array, scheme, wave),
+            analysis=Transient(stop=wave.duration, step=wave.duration / 16,
+                               max_step=wave.duration / 16),
+            probes=("state:c", "state:phi"),
+            options=common.OPTIONS,
+            title="disturb",
+        )  # fmt: skip
+
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist of one SET pulse in the first scheme, cells as the array has them."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return self.testbench(array, self.schemes[0], self.up).spice()
+
+    def run(
+        self,
+        *,
+        simulator: str | Simulator = "native",
+        seed: int = 0,
+        progress: bool = True,
+        cache: str | Path | None = None,
+    ) -> xr.Dataset:
+        """Pulse.
+
+        Parameters
+        ----------
+        cache : str or Path, optional
+            Folder of finished cases; with it, an interrupted run goes on where it stopped.
+
+        Returns
+        -------
+        xarray.Dataset
+            Over (scheme, bound, polarity, ..., row, col): ``change`` (count) after so many
+            pulses and ``full_change`` after one pulse in which selected cells move too [S],
+            ``temperature`` [K] and ``voltage`` [V] across the device on top of a pulse, and
+            ``vacancies``, the state C / 1e25 after the last count. ``role`` (scheme, row, col)
+            as in the attribute ``roles``; ``full_step`` (scheme) [S]; ``k`` and ``k_sigma``
+            (scheme, bound, polarity, count, kind): mean and spread over the cells of a role.
+
+        Raises
+        ------
+        ConfigError
+            The simulator is not the native one.
+        SimulatorError
+            A pulse has no solution.
+        """
+        from tqdm import tqdm
+
+        simulator = get_simulator(simulator)
+        if simulator.name != "native":
+            raise ConfigError(
+                thing="trains of a million pulses are only for the native solver",
+                value=simulator.name,
+                next_step='Write simulator = "native"; compare_size repeats a case in ngspice',
+            )
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        window = find_window(self, array)
+        finished = FinishedCells.of(cache, self, simulator, seed)
+        cases = [(s, b, p) for s in range(len(self.schemes)) for b in range(2) for p in range(2)]
+        outputs: dict[str, Floats] = {}
+        results: list[Result] = []
+        lead = (len(self.schemes), 2, 2)
+        steps = np.zeros((len(self.schemes), 2))
+        for number, at in enumerate(tqdm(cases, desc="disturb", disable=not progress, leave=False)):
+            group = Group(array=array, cells=((number, 0),))
+            measured = finished.load(group) if finished else None
+            if measured is None:
+                scheme, bound, polarity = self.schemes[at[0]], BOUNDS[at[1]], at[2]
+                amplitude = (self.up, self.down)[polarity]
+                begin = array.with_states({"c": window.states[bound]})
+                measured = self._measure(begin, scheme, amplitude, simulator)
+                if at[1] == 0:
+                    step = self._full_step(window, scheme, amplitude, simulator)
+                    measured.outputs["step"] = np.array(step)
+                if finished:
+                    finished.store(group, measured)
+            if at[1] == 0:
+                steps[at[0], at[2]] = measured.outputs["step"]
+            for name in ("change", "full_change", "temperature", "voltage", "vacancies"):
+                value = measured.outputs[name]
+                outputs.setdefault(name, np.full(lead + value.shape, np.nan))[at] = value
+            results += measured.results
+        compared = self._beside(simulator, window, progress)
+        return self._dataset(
+            array, simulator, seed, results, outputs, steps.mean(axis=1), compared, window
+        )
+
+    def _measure(
+        self, begin: Array, scheme: str, amplitude: float, simulator: Simulator
+    ) -> Measured:
+        from cosim.simulators.native import run_train
+
+        selected = self.role(scheme) == 3
+        drives = self.drives(begin, scheme, self.pulse(amplitude))
+        before = common.device_conductance(begin)
+        fine = precise(simulator)
+        session = Session(array=begin, simulator=fine)
+        after, _ = session.pulse(drives, session.start())
+        top = self._top(begin, scheme, amplitude, simulator)
+        held = begin
+        if self.hold_selected:
+            frozen = np.where(selected, 0.0, begin.parameter_array("nu_i"))
+            held = begin.with_parameters(nu_i=frozen)
+        bench = self.testbench(held, scheme, amplitude)
+        train = run_train(
+            bench,
+            self.counts[-1],
+            record=self.counts,
+            tolerance=self.tolerance,
+            simulator=simulator,  # type: ignore[arg-type]
+        )
+        found = np.searchsorted(train.pulses, self.counts)
+        states = train.states["c"][found]
+        change = [common.device_conductance(begin.with_states({"c": c})) - before for c in states]
+        record = RunProvenance(
+            simulator="native", version=session.provenance().version,
+            netlist_sha256=session.provenance().netlist_sha256,
+            wall_time=train.wall_time, warnings=tuple(session.provenance().warnings),
+        )  # fmt: skip
+        return Measured(
+            outputs={
+                "change": np.array(change),
+                "full_change": common.device_conductance(begin.with_states(after)) - before,
+                "temperature": begin.parameter_array("T_0") + top["state:dT"][0],
+                "voltage": top["cell_voltage"][0],
+                "vacancies": states[-1],
+            },
+            results=(Result(axis=np.empty(0), data={}, provenance=record),),
+        )
+
+    def _full_step(
+        self, window: Window, scheme: str, amplitude: float, simulator: Simulator
+    ) -> float:
+        """Mean change of the selected cells of nominal devices by a pulse at their middle [S]."""
+        plain = self.array.replace(parameters={}, selector_parameters={})
+        begin = plain.with_states({"c": np.full(plain.shape, window.middle_state)})
+        before = common.device_conductance(begin)
+        session = Session(array=begin, simulator=precise(simulator))
+        drives = self.drives(begin, scheme, self.pulse(amplitude))
+        after, _ = session.pulse(drives, session.start())
+        gained = common.device_conductance(begin.with_states(after)) - before
+        return float(np.abs(gained[self.role(scheme) == 3]).mean())
+
+    def _top(self, array: Array, scheme: str, amplitude: float, simulator: Simulator) -> Result:
+        """Operating point on top of a pulse."""
+        flat = Waveform.constant(amplitude)
+        return simulator.run(
+            Testbench(
+                array=array,
+                drives=self.drives(array, scheme, flat),
+                analysis=OperatingPoint(),
+                probes=("state:dT", "cell_voltage"),
+                options=common.OPTIONS,
+                title="top of a pulse",
+            )
+        )
+
+    def _beside(self, simulator: Simulator, window: Window, progress: bool) -> dict[str, float]:
+        """One pulse on a few nominal cells, and the heat on top of it, against ngspice."""
+        names = "ngspice_change_difference", "ngspice_temperature_difference"
+        found = dict.fromkeys(names, float("nan"))
+        for other in common.beside(self.compare_size, progress):
+            n = self.compare_size
+            plain = self.array.replace(rows=n, cols=n, parameters={}, selector_parameters={})
+            begin = plain.with_states({"c": np.full(plain.shape, window.highest_state)})
+            before = common.device_conductance(begin)
+            ends, heats = [], []
+            for chosen in (precise(simulator), other):
+                session = Session(array=begin, simulator=chosen)
+                wave = self.pulse(self.down)
+                drives = self.drives(begin, self.schemes[0], wave)
+                after, _ = session.pulse(drives, session.start())
+                ends.append(common.device_conductance(begin.with_states(after)) - before)
+                top = self._top(begin, self.schemes[0], self.down, chosen)
+                heats.append(top["state:dT"][0])
+            values = (common.relative_difference(*ends), common.relative_difference(*heats))
+            found = dict(zip(names, values, strict=True))
+        return found
+
+    def _dataset(
+        self,
+        array: Array,
+        simulator: Simulator,
+        seed: int,
+        results: list[Result],
+        outputs: dict[str, Floats],
+        steps: Floats,
+        compared: dict[str, float],
+        window: Window,
+    ) -> xr.Dataset:
+        case = ("scheme", "bound", "polarity")
+        cells = ("row", "col")
+        roles = np.array([self.role(s) for s in self.schemes])
+        k = np.abs(outputs["change"]) / steps[:, None, None, None, None, None]
+        shape = (*k.shape[:4], 3)
+        mean, sigma = np.full(shape, np.nan), np.full(shape, np.nan)
+        for s, r in np.ndindex(len(self.schemes), 3):
+            chosen = k[s][..., roles[s] == r]
+            if chosen.shape[-1]:
+                mean[s, ..., r], sigma[s, ..., r] = chosen.mean(axis=-1), chosen.std(axis=-1)
+        given: dict[str, Variable] = {
+            "change": ((*case, "count", *cells), outputs["change"], "S",
+                       "change of the device by so many pulses"),
+            "full_change": ((*case, *cells), outputs["full_change"], "S",
+                            "change by one pulse, selected cells too"),
+            "temperature": ((*case, *cells), outputs["temperature"], "K", "on top of a pulse"),
+            "voltage": ((*case, *cells), outputs["voltage"], "V",
+                        "across the device on top of a pulse"),
+            "vacancies": ((*case, *cells), outputs["vacancies"], "1",
+                          "state C / 1e25 1/m^3 after the last count"),
+            "role": (("scheme", *cells), roles, "1", "position in the attribute roles"),
+            "full_step": (("scheme",), steps, "S", "full step at the symmetry point"),
+            "k": ((*case, "count", "kind"), mean, "1", "mean |change| over full step"),
+            "k_sigma": ((*case, "count", "kind"), sigma, "1", "its spread over the cells"),
+        }  # fmt: skip
+        coordinates: dict[str, Variable] = {
+            "scheme": (("scheme",), np.array(self.schemes), "1", "bias scheme"),
+            "bound": (("bound",), np.array(BOUNDS), "1", "where the cells start"),
+            "polarity": (("polarity",), np.array(POLARITIES), "1", "of the pulses"),
+            "count": (("count",), np.array(self.counts), "1", "pulses"),
+            "kind": (("kind",), np.array(ROLES[:3]), "1", "what the cells are"),
+        }
+        attributes = provenance(self, array, simulator, seed, results)
+        attributes |= {n: getattr(self, n) for n in ("up", "down", "width", "set_gate",
+                       "reset_gate", "hold_selected", "device_spread", "compare_size")}  # fmt: skip
+        attributes |= window.conductances
+        attributes |= {
+            "roles": ", ".join(ROLES),
+            "device": array.cell.reram.parameters.name,
+            "r_row": array.parasitics.r_row,
+            "r_col": array.parasitics.r_col,
+            **compared,
+        }
+        return cell_dataset(
+            given, status=None, coordinates=coordinates, attributes=attributes, shape=array.shape
+        )

@@ -1,0 +1,512 @@
+"""Closed-loop programming of a whole matrix in its array, wires and neighbours included."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from dataclasses import replace as replaced
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models import noise
+from cosim.dataset import Variable
+from cosim.errors import ConfigError
+from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.session import Session, States, precise
+from cosim.experiments.base import (
+    CYCLES,
+    cell_dataset,
+    check_range,
+    generator,
+    provenance,
+    state_variables,
+    with_spread,
+)
+from cosim.experiments.cells import Group, Measured
+from cosim.experiments.cycles import cycle_spreads, deviate
+from cosim.experiments.program_verify import AMPLITUDES
+from cosim.experiments.resume import FinishedCells
+from cosim.simulators.base import Result, Simulator, get_simulator
+from netlists import Array, Layout
+from netlists.waveform import Waveform
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from netlists.bias import Drives
+
+Floats = NDArray[np.float64]
+_GROUND = Waveform.constant(0.0)
+_TARGETS = 2
+_PER_CELL = ("set_pulses", "reset_pulses", "reading", "reached", "accepted_c", "done_c")
+_PER_ROW = ("write_energy", "read_energy", "write_slots", "reads")
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayProgram:
+    """Program every cell of an array to its target by pulses and reads, row after row.
+
+    Parameters
+    ----------
+    array : Array
+        Formed, with selectors; word lines along the rows.
+    targets : array_like, shape (rows, cols), optional
+        Conductances that the loop's own reads should show [S]; default: levels drawn from `seed`.
+    levels : int
+        Number of levels that targets are drawn from.
+    lowest, highest : float
+        End levels [S].
+    start : float
+        Conductance of the memory devices before [S].
+    acceptance_range : float
+        Half-width of the accepted band, relative to the target [1].
+    limit : int
+        Pulses after which a cell is given up.
+    passes : int
+        How often the whole array is gone through; later passes mend what earlier ones disturbed.
+    order : {"row", "cell"}
+        All cells of a row at once, or one cell at a time.
+    width, rise : float
+        Flat top and edges of a pulse [s].
+    set_gate, reset_gate, read_gate, gate_off : float
+        Word lines: of the row in SET, RESET and read, and of the others [V].
+    read_voltage : float
+        [V]
+    read_width : float
+        Duration of a read [s]; assumed.
+    read_delay : float
+        Time of the noise band that a verify reading sees [s].
+    read_noise, cycle_spread, device_spread : bool
+        Noise of readings; pulse-to-pulse spread of the pulsed cells; devices drawn from `seed`
+        where the array does not give them.
+    compare_size : int
+        Rows and columns of the noiseless case that ngspice repeats; 0 for none.
+
+    Notes
+    -----
+    The loop and its amplitudes are the published ones [Falcone2025]: SET below, RESET above the
+    band, 1.35/-1.5 V up to 30 uS, 1.35/-1.3 V up to 60 uS, 1.5/-1.3 V beyond. Cells of a row that
+    need no pulse are inhibited: their two lines are at the same potential. Energy is what the
+    drivers of bit and source lines deliver; gates and periphery are not in it.
+    """
+
+    array: Array
+    _: KW_ONLY
+    targets: NDArray[np.float64] | None = None
+    levels: int = 35
+    lowest: float = 10e-6
+    highest: float = 88e-6
+    start: float = 26.5e-6
+    acceptance_range: float = 0.02
+    limit: int = 300
+    passes: int = 1
+    order: Literal["row", "cell"] = "row"
+    width: float = 2.5e-6
+    rise: float = 1e-8
+    set_gate: float = 1.4
+    reset_gate: float = 3.3
+    read_gate: float = 3.3
+    gate_off: float = 0.0
+    read_voltage: float = 0.2
+    read_width: float = 2e-7
+    read_delay: float = 1e-5
+    read_noise: bool = True
+    cycle_spread: bool = True
+    device_spread: bool = True
+    compare_size: int = 2
+
+    def __post_init__(self) -> None:
+        """Check everything before anything runs."""
+        if self.array.cell.selector is None or self.array.word_lines != "row":
+            raise ConfigError(
+                thing="programming row by row needs selectors and word lines along the rows",
+                value=f"word lines along the {self.array.word_lines}",
+                next_step="Give the cell a selector",
+            )
+        if not hasattr(self.array.cell.reram, "vacancies_at"):
+            raise ConfigError(
+                thing="this device cannot be programmed",
+                value=self.array.cell.reram.name,
+                limit="cmo_hfox",
+            )
+        check_range("acceptance_range", self.acceptance_range, 1e-5, 0.5, "of the target")
+        check_range("width", self.width, 1e-10, 1.0, "s")
+        check_range("rise", self.rise, 1e-12, 1e-3, "s")
+        check_range("read_width", self.read_width, 1e-10, 1.0, "s")
+        check_range("read_delay", self.read_delay, 0.0, 1e9, "s")
+        check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
+        for name in ("set_gate", "reset_gate", "read_gate", "gate_off"):
+            check_range(name, getattr(self, name), 0.0, 3.63, "V")
+        for name, value, most in (("limit", self.limit, 100_000), ("passes", self.passes, 20)):
+            if not 1 <= value <= most:
+                raise ConfigError(thing=f"{name} of programming", value=value, limit=f"1 to {most}")
+        if self.order not in ("row", "cell"):
+            raise ConfigError(thing="order of programming", value=self.order, limit="row, cell")
+        if self.levels < 2 or not 0 < self.lowest < self.highest:
+            raise ConfigError(
+                thing="levels of programming",
+                value=(self.levels, self.lowest, self.highest),
+                limit="2 levels or more, 0 < lowest < highest",
+            )
+        common.check_beside(self.compare_size)
+        wanted = [self.lowest, self.highest]
+        if self.targets is not None:
+            given = np.asarray(self.targets, dtype=float)
+            if given.shape != self.array.shape:
+                raise ConfigError(
+                    thing="targets of programming have the wrong shape",
+                    value=given.shape,
+                    limit=f"{self.array.shape}",
+                )
+            wanted = [float(given.min()), float(given.max())]
+        common.check_conductances(self.array, [*wanted, self.start])
+
+    def wanted(self, array: Array, seed: int) -> Floats:
+        """Target of every cell, shape (rows, cols) [S]."""
+        if self.targets is not None:
+            return np.asarray(self.targets, dtype=float)
+        levels = np.linspace(self.lowest, self.highest, self.levels)
+        drawn = generator(seed, _TARGETS).integers(0, self.levels, array.shape)
+        return np.asarray(levels[drawn])
+
+    def write_drives(self, array: Array, row: int, amplitudes: Floats) -> Drives:
+        """One pulse on cells of a row.
+
+        Parameters
+        ----------
+        amplitudes : ndarray, shape (cols,)
+            [V]; all of one sign, 0 where a cell is to be left alone.
+        """
+        up = bool(amplitudes.max() > 0)
+        size = np.abs(amplitudes)
+        zero = np.zeros(array.cols)
+        if array.layout is Layout.PARALLEL:
+            bit, source = (size, zero) if up else (zero, size)
+        else:
+            # All cells share the bit line; a source line that follows it inhibits its cell.
+            top = float(size.max()) if up else 0.0
+            bit, source = np.zeros(array.rows), (top - size if up else size)
+            bit[row] = top
+        gate = self.set_gate if up else self.reset_gate
+        return self._drives(array, row, gate, bit, source)
+
+    def _drives(self, array: Array, row: int, gate: float, bit: Floats, source: Floats) -> Drives:
+        shapes: dict[float, Waveform] = {0.0: _GROUND}
+        drives: Drives = {}
+        for kind, values in (("bl", bit), ("sl", source)):
+            for k, volts in enumerate(values.tolist()):
+                if volts not in shapes:
+                    shapes[volts] = Waveform.pulse(
+                        volts, self.width, rise=self.rise, fall=self.rise
+                    )
+                drives[f"{kind}{k}"] = shapes[volts]
+        return drives | self._gates(array, row, gate)
+
+    def _gates(self, array: Array, row: int, gate: float) -> Drives:
+        on, off = Waveform.constant(gate), Waveform.constant(self.gate_off)
+        return {f"wl{k}": on if k == row else off for k in range(array.rows)}
+
+    def read_drives(self, array: Array, row: int) -> Drives:
+        """Read of all cells of a row."""
+        volts = Waveform.constant(self.read_voltage)
+        parallel = array.layout is Layout.PARALLEL
+        drives: Drives = {
+            f"bl{k}": volts if parallel or k == row else _GROUND
+            for k in range(array.line_set("bl").count)
+        }
+        drives |= {f"sl{k}": _GROUND for k in range(array.cols)}
+        return drives | self._gates(array, row, self.read_gate)
+
+    def built(self, seed: int) -> Array:
+        """The array before the first pulse."""
+        array = with_spread(self.array, seed) if self.device_spread else self.array
+        return common.with_conductance(array, self.start)
+
+    def netlist(self, seed: int = 0) -> str:
+        """Complete netlist: one SET pulse on all cells of the first row."""
+        from netlists.analysis import Transient
+        from netlists.testbench import Testbench
+
+        array = self.built(seed)
+        drives = self.write_drives(array, 0, np.full(array.cols, AMPLITUDES[0][1]))
+        stop = self.width + 2 * self.rise
+        return Testbench(
+            array=array,
+            drives=drives,
+            analysis=Transient(stop=stop, step=stop / 16, max_step=stop / 16),
+            probes=("cell_current", "state:c"),
+            title="programming pulse",
+            seed=seed,
+        ).spice()
+
+    def run(
+        self,
+        *,
+        simulator: str | Simulator = "native",
+        seed: int = 0,
+        progress: bool = True,
+        cache: str | Path | None = None,
+    ) -> xr.Dataset:
+        """Program the array.
+
+        Parameters
+        ----------
+        cache : str or Path, optional
+            Folder of finished rows; with it, an interrupted run goes on where it stopped.
+
+        Returns
+        -------
+        xarray.Dataset
+            Per cell (row, col): ``target``, ``reading`` (the last one, accepted where
+            ``reached``), ``conductance`` (the cell alone in the end, transistor included, no
+            wires), ``error`` (last read of the whole array without noise minus target),
+            ``row_disturbance`` and ``array_disturbance`` (change since it was accepted, while
+            its own row was finished, and after that) [S]; ``pulses``, ``set_pulses``,
+            ``reset_pulses``. Per row: ``energy``, ``write_energy``, ``read_energy`` [J], ``time``,
+            ``write_time``, ``read_time`` [s]. Attributes ``total_energy`` [J], ``total_time``
+            [s], ``total_pulses``. ``final_<state>`` for going on.
+
+        Raises
+        ------
+        SimulatorError
+            A pulse or read has no solution.
+        """
+        simulator = get_simulator(simulator)
+        array = self.built(seed)
+        wanted = self.wanted(array, seed)
+        finished = FinishedCells.of(cache, self, simulator, seed)
+        done = self._program(array, wanted, simulator, seed, progress, finished)
+        compared = self._beside(simulator, seed, progress)
+        return self._dataset(array, wanted, simulator, seed, done, compared)
+
+    def _program(
+        self,
+        array: Array,
+        wanted: Floats,
+        simulator: Simulator,
+        seed: int,
+        progress: bool,
+        finished: FinishedCells | None = None,
+        script: list[tuple[int, Floats]] | None = None,
+    ) -> dict[str, Any]:
+        """Every pass over every row; what comes out, and the sessions' provenance."""
+        from tqdm import tqdm
+
+        session = Session(array=array, simulator=simulator)
+        states = session.start()
+        total: dict[str, Any] = {n: np.zeros(array.shape) for n in _PER_CELL}
+        total |= {n: np.zeros(array.rows) for n in _PER_ROW}
+        work = [(p, r) for p in range(self.passes) for r in range(array.rows)]
+        bar = tqdm(work, desc="programming", unit="row", disable=not progress, leave=False)
+        records: list[Result] = []
+        for number, row in bar:
+            group = Group(array=array, cells=((number, row),))
+            measured = finished.load(group) if finished else None
+            if measured is None:
+                # A fresh session's first solution is no other row's: resumed runs are the same.
+                part, states = self._row(
+                    array, row, wanted[row], session, states, (seed, number), script
+                )
+                kept = {f"state_{n}": v for n, v in states.items()}
+                record = Result(axis=np.empty(0), data={}, provenance=session.provenance())
+                measured = Measured(outputs={**part, **kept}, results=(record,))
+                if finished:
+                    finished.store(group, measured)
+                session = Session(array=array, simulator=simulator)
+            else:
+                states = {n: measured.outputs[f"state_{n}"] for n in states}
+            for name in _PER_CELL:
+                summed = name.endswith("_pulses")
+                total[name][row] = measured.outputs[name] + (total[name][row] if summed else 0)
+            for name in _PER_ROW:
+                total[name][row] += measured.outputs[name]
+            records += measured.results
+            bar.set_postfix_str(f"{total['set_pulses'].sum() + total['reset_pulses'].sum():.0f} "
+                                "pulses", refresh=False)  # fmt: skip
+        return total | {"states": states, "records": records}
+
+    def _row(
+        self,
+        array: Array,
+        row: int,
+        wanted: Floats,
+        session: Session,
+        states: States,
+        stream: tuple[int, int],
+        script: list[tuple[int, Floats]] | None = None,
+    ) -> tuple[dict[str, Any], States]:
+        """Close the loop on one row; results of its cells, and the states of all cells.
+
+        `stream` is the seed and the number of this row's turn; pulses are noted in `script`.
+        """
+        rng = generator(stream[0], CYCLES, row, stream[1])
+        spreads = cycle_spreads(array) if self.cycle_spread else {}
+        bases = {n: array.parameter_array(n) for n in spreads}
+        cols = array.cols
+        count = {"set_pulses": np.zeros(cols), "reset_pulses": np.zeros(cols)}
+        energy = {"write_energy": 0.0, "read_energy": 0.0}
+        slots = reads = 0
+        accepted, reading = np.zeros(cols), np.zeros(cols)
+        zone = np.searchsorted([a[0] for a in AMPLITUDES], wanted)
+        heights = {
+            "set_pulses": np.array([a[1] for a in AMPLITUDES])[zone],
+            "reset_pulses": np.array([a[2] for a in AMPLITUDES])[zone],
+        }
+        verify = self.read_drives(array, row)
+        groups = [np.arange(cols)] if self.order == "row" else [np.array([j]) for j in range(cols)]
+        reached = np.zeros(cols, dtype=bool)
+        for members in groups:
+            active = np.isin(np.arange(cols), members)
+            while True:
+                current, power = session.read(verify, states)
+                energy["read_energy"] += power * self.read_width
+                reads += 1
+                seen = current / self.read_voltage
+                if self.read_noise:
+                    seen = noise.read(seen, self.read_delay, rng)
+                reading = np.where(active, seen, reading)
+                good = active & (np.abs(seen - wanted) <= self.acceptance_range * wanted)
+                reached |= good
+                accepted = np.where(good, states["c"][row], accepted)
+                active &= ~good
+                tired = count["set_pulses"] + count["reset_pulses"] >= self.limit
+                active &= ~tired
+                if not active.any():
+                    break
+                for name, side in (("set_pulses", seen < wanted), ("reset_pulses", seen > wanted)):
+                    who = active & side
+                    if not who.any():
+                        continue
+                    z = rng.standard_normal((len(spreads), cols))
+                    values = {}
+                    for k, (n, base) in enumerate(bases.items()):
+                        values[n] = base.copy()
+                        values[n][row] = deviate(base[row], spreads[n], z[k])
+                    amplitudes = np.where(who, heights[name], 0.0)
+                    if script is not None:
+                        script.append((row, amplitudes))
+                    drives = self.write_drives(array, row, amplitudes)
+                    states, joules = session.pulse(drives, states, values)
+                    energy["write_energy"] += joules
+                    count[name][who] += 1
+                    slots += 1
+        outputs = {
+            **count, **energy, "reading": reading, "reached": reached, "write_slots": slots,
+            "reads": reads, "accepted_c": np.where(reached, accepted, states["c"][row]),
+            "done_c": states["c"][row].copy(),
+        }  # fmt: skip
+        return {n: np.asarray(v, dtype=float) for n, v in outputs.items()}, states
+
+    def _beside(self, simulator: Simulator, seed: int, progress: bool) -> dict[str, float]:
+        """The pulses of a closed loop on a few cells without noise, here and in ngspice."""
+        names = "ngspice_conductance_difference", "ngspice_energy_difference", "compared_pulses"
+        found = dict.fromkeys(names, float("nan"))
+        for other in common.beside(self.compare_size, progress):
+            n = self.compare_size
+            quiet = replaced(
+                self, array=_plain(self.array, n), targets=None, read_noise=False,
+                cycle_spread=False, device_spread=False, passes=1, compare_size=0, limit=8,
+            )  # fmt: skip
+            array = quiet.built(seed)
+            # Targets near the start: a few pulses on every cell say as much as many.
+            share = generator(seed, _TARGETS, n).uniform(0.85, 1.2, array.shape)
+            script: list[tuple[int, Floats]] = []
+            quiet._program(array, quiet.start * share, simulator, seed, False, script=script)
+            ends = []
+            for chosen in (precise(simulator), other):
+                session, joules = Session(array=array, simulator=chosen), 0.0
+                states = session.start()
+                for row, amplitudes in script:
+                    drives = quiet.write_drives(array, row, amplitudes)
+                    states, spent = session.pulse(drives, states)
+                    joules += spent
+                ends.append((common.device_conductance(array.with_states(states)), joules))
+            (ours, spent), (theirs, reference) = ends
+            differences = (common.relative_difference(ours, theirs), abs(spent / reference - 1.0))
+            found = dict(zip(names, (*differences, float(len(script))), strict=True))
+        return found
+
+    def _dataset(
+        self,
+        array: Array,
+        wanted: Floats,
+        simulator: Simulator,
+        seed: int,
+        done: dict[str, Any],
+        compared: dict[str, float],
+    ) -> xr.Dataset:
+        states: States = done["states"]
+        cells = ("row", "col")
+        final = array.with_states(states)
+        bare = common.bare_read(final, simulator, self.read_gate, self.read_voltage)
+        alone = bare["cell_current"][0] / self.read_voltage
+        session = Session(array=final, simulator=simulator)
+        seen = np.array(
+            [session.read(self.read_drives(array, i), states)[0] for i in range(array.rows)]
+        ) / self.read_voltage  # fmt: skip
+        g = {
+            name: common.device_conductance(final.with_states({"c": c}))
+            for name, c in (("accepted", done["accepted_c"]), ("done", done["done_c"]),
+                            ("end", states["c"]))
+        }  # fmt: skip
+        pulses = done["set_pulses"] + done["reset_pulses"]
+        write_time = done["write_slots"] * (self.width + 2 * self.rise)
+        read_time = done["reads"] * self.read_width
+        energy = done["write_energy"] + done["read_energy"]
+        given: dict[str, Variable] = {
+            "target": (cells, wanted, "S", "conductance that a read should show"),
+            "reading": (cells, done["reading"], "S", "last reading of the loop"),
+            "conductance": (cells, alone, "S", "of the cell alone in the end, without wires"),
+            "error": (cells, seen - wanted, "S", "last read of the array minus target, no noise"),
+            "reached": (cells, done["reached"].astype(np.int8), "1", "1 where accepted"),
+            "row_disturbance": (
+                cells, g["done"] - g["accepted"], "S",
+                "change of the device from its acceptance to the end of its row",
+            ),
+            "array_disturbance": (
+                cells, g["end"] - g["done"], "S",
+                "change of the device while other rows were programmed",
+            ),
+            "pulses": (cells, pulses.astype(int), "1", "pulses used"),
+            "set_pulses": (cells, done["set_pulses"].astype(int), "1", "SET pulses used"),
+            "reset_pulses": (cells, done["reset_pulses"].astype(int), "1", "RESET pulses used"),
+            "energy": (("row",), energy, "J", "from the drivers of bit and source lines"),
+            "write_energy": (("row",), done["write_energy"], "J", "of pulses"),
+            "read_energy": (("row",), done["read_energy"], "J", "of verify reads"),
+            "time": (("row",), write_time + read_time, "s", "pulses and verify reads in order"),
+            "write_time": (("row",), write_time, "s", "of pulses"),
+            "read_time": (("row",), read_time, "s", "of verify reads"),
+            **dict(state_variables(array, {f"final_{n}": v for n, v in states.items()})),
+        }  # fmt: skip
+        records = [*done["records"], bare]
+        attributes = provenance(self, array, simulator, seed, records)
+        attributes |= {
+            "total_energy": float(energy.sum()),
+            "total_time": float((write_time + read_time).sum()),
+            "total_pulses": int(pulses.sum()),
+            "acceptance_range": self.acceptance_range,
+            "limit": self.limit,
+            "order": self.order,
+            "passes": self.passes,
+            "width": self.width,
+            "read_width": self.read_width,
+            "read_voltage": self.read_voltage,
+            "layout": array.layout.value,
+            "r_row": array.parasitics.r_row,
+            "r_col": array.parasitics.r_col,
+            "spreads": f"device {self.device_spread}, cycle {self.cycle_spread}, read noise "
+            f"{self.read_noise}",
+            "compare_size": self.compare_size,
+            **compared,
+        }
+        attributes["citations"] += "; " + noise.noise_parameters().citation
+        return cell_dataset(
+            given, status=None, coordinates={}, attributes=attributes, shape=array.shape
+        )
+
+
+def _plain(array: Array, size: int) -> Array:
+    """A small array of the nominal cell in the same wires."""
+    return array.replace(rows=size, cols=size, parameters={}, selector_parameters={})
