@@ -113,7 +113,7 @@ def _log_density(reram: Any, read_voltage: float) -> tuple[Any, float, float]:
     """
     from scipy.interpolate import CubicSpline
 
-    grid = np.linspace(*np.log(_DENSITIES), 600)
+    grid = np.linspace(float(np.log(_DENSITIES[0])), float(np.log(_DENSITIES[1])), 600)
     values = np.log(reram.conductance(vacancies=np.exp(grid) * 1e25, read_voltage=read_voltage))
     falling = np.flatnonzero(np.diff(values) <= 0)
     stop = int(falling[0]) if falling.size else grid.size
@@ -238,6 +238,17 @@ def crossing(
     return found, f"{found:.3g}"
 
 
+def check_simulator(simulator: Simulator, size: int) -> None:
+    """Raise ConfigError where a simulator would take hours."""
+    if simulator.name != "native" and size > LARGEST_BESIDE:
+        raise ConfigError(
+            thing=f"an array of {size} rows or columns in {simulator.name}",
+            value=size,
+            limit=f"{LARGEST_BESIDE}",
+            next_step='Write simulator = "native"; compare_size repeats a small case in ngspice',
+        )
+
+
 def relative_difference(ours: ArrayLike, theirs: ArrayLike) -> float:
     """Largest difference over the largest value of the second."""
     a, b = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
@@ -253,12 +264,12 @@ def say(progress: bool, text: str) -> None:
         print(f"      {text}", file=sys.stderr, flush=True)
 
 
-def line_currents(drives: Mapping[str, Waveform | None]) -> tuple[str, ...]:
+def line_currents(drives: Mapping[str, Waveform | float | None]) -> tuple[str, ...]:
     """Probes of the currents of all connected drivers of bit and source lines."""
     return tuple(f"i({n})" for n, w in drives.items() if w is not None and not n.startswith("wl"))
 
 
-def driver_power(drives: Mapping[str, Waveform | None], result: Result) -> Floats:
+def driver_power(drives: Mapping[str, Waveform | float | None], result: Result) -> Floats:
     """Power that all drivers of bit and source lines deliver, at every point of a result [W].
 
     The result needs the probes of :func:`line_currents`.
@@ -267,5 +278,5 @@ def driver_power(drives: Mapping[str, Waveform | None], result: Result) -> Float
     for probe in line_currents(drives):
         wave = drives[probe[2:-1]]
         assert wave is not None
-        power += wave.at(result.axis) * result[probe]
+        power += as_waveform(wave).at(result.axis) * result[probe]
     return power

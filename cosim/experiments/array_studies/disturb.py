@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.dataset import Variable
 from cosim.errors import ConfigError, best_matches
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.disturb_data import assemble, beside
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.array_studies.window import Window, find_window
-from cosim.experiments.base import cell_dataset, check_range, provenance, with_spread
+from cosim.experiments.base import check_range, with_spread
 from cosim.experiments.cells import Group, Measured
-from cosim.experiments.disturb import BOUNDS, POLARITIES
+from cosim.experiments.disturb import BOUNDS
 from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, RunProvenance, Simulator, get_simulator
 from netlists import Array, Layout
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 SCHEMES = ("half", "third", "gate", "parallel")
-ROLES = ("unselected", "half-selected row", "half-selected column", "selected")
 _MOST = 10_000_000
 
 
@@ -272,9 +271,9 @@ class ArrayDisturb:
                 value = measured.outputs[name]
                 outputs.setdefault(name, np.full(lead + value.shape, np.nan))[at] = value
             results += measured.results
-        compared = self._beside(simulator, window, progress)
-        return self._dataset(
-            array, simulator, seed, results, outputs, steps.mean(axis=1), compared, window
+        compared = beside(self, simulator, window, progress)
+        return assemble(
+            self, array, simulator, seed, results, outputs, steps.mean(axis=1), compared, window
         )
 
     def _measure(
@@ -288,7 +287,7 @@ class ArrayDisturb:
         fine = precise(simulator)
         session = Session(array=begin, simulator=fine)
         after, _ = session.pulse(drives, session.start())
-        top = self._top(begin, scheme, amplitude, simulator)
+        top = self.top(begin, scheme, amplitude, simulator)
         held = begin
         if self.hold_selected:
             frozen = np.where(selected, 0.0, begin.parameter_array("nu_i"))
@@ -333,7 +332,7 @@ class ArrayDisturb:
         gained = common.device_conductance(begin.with_states(after)) - before
         return float(np.abs(gained[self.role(scheme) == 3]).mean())
 
-    def _top(self, array: Array, scheme: str, amplitude: float, simulator: Simulator) -> Result:
+    def top(self, array: Array, scheme: str, amplitude: float, simulator: Simulator) -> Result:
         """Operating point on top of a pulse."""
         flat = Waveform.constant(amplitude)
         return simulator.run(
@@ -345,84 +344,4 @@ class ArrayDisturb:
                 options=common.OPTIONS,
                 title="top of a pulse",
             )
-        )
-
-    def _beside(self, simulator: Simulator, window: Window, progress: bool) -> dict[str, float]:
-        """One pulse on a few nominal cells, and the heat on top of it, against ngspice."""
-        names = "ngspice_change_difference", "ngspice_temperature_difference"
-        found = dict.fromkeys(names, float("nan"))
-        for other in common.beside(self.compare_size, progress):
-            n = self.compare_size
-            plain = self.array.replace(rows=n, cols=n, parameters={}, selector_parameters={})
-            begin = plain.with_states({"c": np.full(plain.shape, window.highest_state)})
-            before = common.device_conductance(begin)
-            ends, heats = [], []
-            for chosen in (precise(simulator), other):
-                session = Session(array=begin, simulator=chosen)
-                wave = self.pulse(self.down)
-                drives = self.drives(begin, self.schemes[0], wave)
-                after, _ = session.pulse(drives, session.start())
-                ends.append(common.device_conductance(begin.with_states(after)) - before)
-                top = self._top(begin, self.schemes[0], self.down, chosen)
-                heats.append(top["state:dT"][0])
-            values = (common.relative_difference(*ends), common.relative_difference(*heats))
-            found = dict(zip(names, values, strict=True))
-        return found
-
-    def _dataset(
-        self,
-        array: Array,
-        simulator: Simulator,
-        seed: int,
-        results: list[Result],
-        outputs: dict[str, Floats],
-        steps: Floats,
-        compared: dict[str, float],
-        window: Window,
-    ) -> xr.Dataset:
-        case = ("scheme", "bound", "polarity")
-        cells = ("row", "col")
-        roles = np.array([self.role(s) for s in self.schemes])
-        k = np.abs(outputs["change"]) / steps[:, None, None, None, None, None]
-        shape = (*k.shape[:4], 3)
-        mean, sigma = np.full(shape, np.nan), np.full(shape, np.nan)
-        for s, r in np.ndindex(len(self.schemes), 3):
-            chosen = k[s][..., roles[s] == r]
-            if chosen.shape[-1]:
-                mean[s, ..., r], sigma[s, ..., r] = chosen.mean(axis=-1), chosen.std(axis=-1)
-        given: dict[str, Variable] = {
-            "change": ((*case, "count", *cells), outputs["change"], "S",
-                       "change of the device by so many pulses"),
-            "full_change": ((*case, *cells), outputs["full_change"], "S",
-                            "change by one pulse, selected cells too"),
-            "temperature": ((*case, *cells), outputs["temperature"], "K", "on top of a pulse"),
-            "voltage": ((*case, *cells), outputs["voltage"], "V",
-                        "across the device on top of a pulse"),
-            "vacancies": ((*case, *cells), outputs["vacancies"], "1",
-                          "state C / 1e25 1/m^3 after the last count"),
-            "role": (("scheme", *cells), roles, "1", "position in the attribute roles"),
-            "full_step": (("scheme",), steps, "S", "full step at the symmetry point"),
-            "k": ((*case, "count", "kind"), mean, "1", "mean |change| over full step"),
-            "k_sigma": ((*case, "count", "kind"), sigma, "1", "its spread over the cells"),
-        }  # fmt: skip
-        coordinates: dict[str, Variable] = {
-            "scheme": (("scheme",), np.array(self.schemes), "1", "bias scheme"),
-            "bound": (("bound",), np.array(BOUNDS), "1", "where the cells start"),
-            "polarity": (("polarity",), np.array(POLARITIES), "1", "of the pulses"),
-            "count": (("count",), np.array(self.counts), "1", "pulses"),
-            "kind": (("kind",), np.array(ROLES[:3]), "1", "what the cells are"),
-        }
-        attributes = provenance(self, array, simulator, seed, results)
-        attributes |= {n: getattr(self, n) for n in ("up", "down", "width", "set_gate",
-                       "reset_gate", "hold_selected", "device_spread", "compare_size")}  # fmt: skip
-        attributes |= window.conductances
-        attributes |= {
-            "roles": ", ".join(ROLES),
-            "device": array.cell.reram.parameters.name,
-            "r_row": array.parasitics.r_row,
-            "r_col": array.parasitics.r_col,
-            **compared,
-        }
-        return cell_dataset(
-            given, status=None, coordinates=coordinates, attributes=attributes, shape=array.shape
         )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.dataset import Variable, build_dataset
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
-from cosim.experiments.base import CYCLES, check_range, generator, provenance
+from cosim.experiments.array_studies.ir_drop_data import SCALARS, assemble
+from cosim.experiments.base import CYCLES, check_range, generator
 from cosim.experiments.cells import Group, Measured
 from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 ENDS = ("start", "end", "both")
-ERRORS = {
-    "rms": "root mean square over outputs and inputs, over that of the ideal outputs",
-    "corrected": "the same after the best common factor on all outputs",
-    "largest": "largest over outputs and inputs, over the largest ideal output",
-}
-SCALARS = ("worst_drop", "worst_row", "worst_column", "mean_drop", *ERRORS, "linear")
-AXES = ("layout", "placement", "resistance", "highest", "size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +241,7 @@ class IrDrop:
         from tqdm import tqdm
 
         simulator = get_simulator(simulator)
+        common.check_simulator(simulator, self.sizes[-1])
         axes = self.axes
         finished = FinishedCells.of(cache, self, simulator, seed)
         shape = tuple(len(v) for v in axes.values())
@@ -270,8 +264,8 @@ class IrDrop:
             if at[4] == shape[4] - 1 and at[2] == 0 and at[3] == 0:
                 maps[f"{point['layout']}, {point['placement']}"] = measured.outputs["drop"]
             results += measured.results
-        return self._dataset(
-            simulator, seed, results, data, maps, self._beside(simulator, seed, progress)
+        return assemble(
+            self, simulator, seed, results, data, maps, self._beside(simulator, seed, progress)
         )
 
     def _measure(
@@ -329,55 +323,6 @@ class IrDrop:
             across = (r["bit_line_voltage"] - r["source_line_voltage"] for r in (ours, theirs))
             return common.relative_difference(*currents), common.relative_difference(*across)
         return float("nan"), float("nan")
-
-    def _dataset(
-        self,
-        simulator: Simulator,
-        seed: int,
-        results: list[Result],
-        data: dict[str, Floats],
-        maps: dict[str, Floats],
-        compared: tuple[float, float],
-    ) -> xr.Dataset:
-        axes = self.axes
-        limits = np.full(data["rms"].shape[:-1], np.nan)
-        texts = np.full(limits.shape, "", dtype=object)
-        for at in np.ndindex(limits.shape):
-            limits[at], texts[at] = common.crossing(
-                axes["size"], data[self.measure][at], self.limit
-            )
-        names = {
-            "worst_drop": "largest IR drop of a cell over the input, all inputs on",
-            "worst_row": "row of that cell",
-            "worst_column": "column of that cell",
-            "mean_drop": "mean IR drop over the input",
-            "linear": "ideal product against the sum of conductance times voltage, rms",
-        } | {n: f"error of the product, {text}" for n, text in ERRORS.items()}
-        variables: dict[str, Variable] = {n: (AXES, data[n], "1", names[n]) for n in SCALARS}
-        variables["limit_size"] = (AXES[:-1], limits, "1", "size at which the error is the limit")
-        variables["limit_text"] = (AXES[:-1], texts.astype(str), "1", "size, or why there is none")
-        if maps:
-            drops = np.array(list(maps.values()))
-            text = "IR drop over the input at the largest size, all inputs on"
-            variables["drop_map"] = (("case", "row", "col"), drops, "1", text)
-        units = {"resistance": "ohm", "highest": "S"}
-        coordinates: dict[str, Variable] = {
-            n: ((n,), np.array(v), units.get(n, "1"), n) for n, v in axes.items()
-        }
-        coordinates["case"] = (("case",), np.array(list(maps)), "1", "layout, bit/source line ends")
-        attributes = provenance(self, self.array, simulator, seed, results) | {
-            "limit": self.limit,
-            "measure": self.measure,
-            "pattern": self.pattern,
-            "lowest": self.lowest,
-            "read_voltage": self.read_voltage,
-            "gate": self.gate,
-            "inputs": self.inputs,
-            "compare_size": self.compare_size,
-            "ngspice_current_difference": compared[0],
-            "ngspice_voltage_difference": compared[1],
-        }
-        return build_dataset(variables, coordinates=coordinates, attributes=attributes)
 
 
 def _rms(values: Floats) -> float:

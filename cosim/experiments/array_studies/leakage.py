@@ -188,6 +188,7 @@ class Leakage:
         from tqdm import tqdm
 
         simulator = get_simulator(simulator)
+        common.check_simulator(simulator, self.sizes[-1])
         finished = FinishedCells.of(cache, self, simulator, seed)
         shapes = {
             "": (len(BIASES), len(self.gates_off), len(self.sizes)),

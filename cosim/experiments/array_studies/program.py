@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models import noise
-from cosim.dataset import Variable
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
-from cosim.experiments.array_studies.session import Session, States, precise
+from cosim.experiments.array_studies.program_data import TARGETS, assemble, beside
+from cosim.experiments.array_studies.row_drives import read_drives, write_drives
+from cosim.experiments.array_studies.session import Session, States
 from cosim.experiments.base import (
     CYCLES,
-    cell_dataset,
     check_range,
     generator,
-    provenance,
-    state_variables,
     with_spread,
 )
 from cosim.experiments.cells import Group, Measured
@@ -29,17 +26,13 @@ from cosim.experiments.cycles import cycle_spreads, deviate
 from cosim.experiments.program_verify import AMPLITUDES
 from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
-from netlists import Array, Layout
-from netlists.waveform import Waveform
+from netlists import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from netlists.bias import Drives
 
 Floats = NDArray[np.float64]
-_GROUND = Waveform.constant(0.0)
-_TARGETS = 2
 _PER_CELL = ("set_pulses", "reset_pulses", "reading", "reached", "accepted_c", "done_c")
 _PER_ROW = ("write_energy", "read_energy", "write_slots", "reads")
 
@@ -168,56 +161,8 @@ class ArrayProgram:
         if self.targets is not None:
             return np.asarray(self.targets, dtype=float)
         levels = np.linspace(self.lowest, self.highest, self.levels)
-        drawn = generator(seed, _TARGETS).integers(0, self.levels, array.shape)
+        drawn = generator(seed, TARGETS).integers(0, self.levels, array.shape)
         return np.asarray(levels[drawn])
-
-    def write_drives(self, array: Array, row: int, amplitudes: Floats) -> Drives:
-        """One pulse on cells of a row.
-
-        Parameters
-        ----------
-        amplitudes : ndarray, shape (cols,)
-            [V]; all of one sign, 0 where a cell is to be left alone.
-        """
-        up = bool(amplitudes.max() > 0)
-        size = np.abs(amplitudes)
-        zero = np.zeros(array.cols)
-        if array.layout is Layout.PARALLEL:
-            bit, source = (size, zero) if up else (zero, size)
-        else:
-            # All cells share the bit line; a source line that follows it inhibits its cell.
-            top = float(size.max()) if up else 0.0
-            bit, source = np.zeros(array.rows), (top - size if up else size)
-            bit[row] = top
-        gate = self.set_gate if up else self.reset_gate
-        return self._drives(array, row, gate, bit, source)
-
-    def _drives(self, array: Array, row: int, gate: float, bit: Floats, source: Floats) -> Drives:
-        shapes: dict[float, Waveform] = {0.0: _GROUND}
-        drives: Drives = {}
-        for kind, values in (("bl", bit), ("sl", source)):
-            for k, volts in enumerate(values.tolist()):
-                if volts not in shapes:
-                    shapes[volts] = Waveform.pulse(
-                        volts, self.width, rise=self.rise, fall=self.rise
-                    )
-                drives[f"{kind}{k}"] = shapes[volts]
-        return drives | self._gates(array, row, gate)
-
-    def _gates(self, array: Array, row: int, gate: float) -> Drives:
-        on, off = Waveform.constant(gate), Waveform.constant(self.gate_off)
-        return {f"wl{k}": on if k == row else off for k in range(array.rows)}
-
-    def read_drives(self, array: Array, row: int) -> Drives:
-        """Read of all cells of a row."""
-        volts = Waveform.constant(self.read_voltage)
-        parallel = array.layout is Layout.PARALLEL
-        drives: Drives = {
-            f"bl{k}": volts if parallel or k == row else _GROUND
-            for k in range(array.line_set("bl").count)
-        }
-        drives |= {f"sl{k}": _GROUND for k in range(array.cols)}
-        return drives | self._gates(array, row, self.read_gate)
 
     def built(self, seed: int) -> Array:
         """The array before the first pulse."""
@@ -230,7 +175,7 @@ class ArrayProgram:
         from netlists.testbench import Testbench
 
         array = self.built(seed)
-        drives = self.write_drives(array, 0, np.full(array.cols, AMPLITUDES[0][1]))
+        drives = write_drives(self, array, 0, np.full(array.cols, AMPLITUDES[0][1]))
         stop = self.width + 2 * self.rise
         return Testbench(
             array=array,
@@ -274,14 +219,15 @@ class ArrayProgram:
             A pulse or read has no solution.
         """
         simulator = get_simulator(simulator)
+        common.check_simulator(simulator, max(self.array.shape))
         array = self.built(seed)
         wanted = self.wanted(array, seed)
         finished = FinishedCells.of(cache, self, simulator, seed)
-        done = self._program(array, wanted, simulator, seed, progress, finished)
-        compared = self._beside(simulator, seed, progress)
-        return self._dataset(array, wanted, simulator, seed, done, compared)
+        done = self.program(array, wanted, simulator, seed, progress, finished)
+        compared = beside(self, simulator, seed, progress)
+        return assemble(self, array, wanted, simulator, seed, done, compared)
 
-    def _program(
+    def program(
         self,
         array: Array,
         wanted: Floats,
@@ -354,7 +300,7 @@ class ArrayProgram:
             "set_pulses": np.array([a[1] for a in AMPLITUDES])[zone],
             "reset_pulses": np.array([a[2] for a in AMPLITUDES])[zone],
         }
-        verify = self.read_drives(array, row)
+        verify = read_drives(self, array, row)
         groups = [np.arange(cols)] if self.order == "row" else [np.array([j]) for j in range(cols)]
         reached = np.zeros(cols, dtype=bool)
         for members in groups:
@@ -387,7 +333,7 @@ class ArrayProgram:
                     amplitudes = np.where(who, heights[name], 0.0)
                     if script is not None:
                         script.append((row, amplitudes))
-                    drives = self.write_drives(array, row, amplitudes)
+                    drives = write_drives(self, array, row, amplitudes)
                     states, joules = session.pulse(drives, states, values)
                     energy["write_energy"] += joules
                     count[name][who] += 1
@@ -398,115 +344,3 @@ class ArrayProgram:
             "done_c": states["c"][row].copy(),
         }  # fmt: skip
         return {n: np.asarray(v, dtype=float) for n, v in outputs.items()}, states
-
-    def _beside(self, simulator: Simulator, seed: int, progress: bool) -> dict[str, float]:
-        """The pulses of a closed loop on a few cells without noise, here and in ngspice."""
-        names = "ngspice_conductance_difference", "ngspice_energy_difference", "compared_pulses"
-        found = dict.fromkeys(names, float("nan"))
-        for other in common.beside(self.compare_size, progress):
-            n = self.compare_size
-            quiet = replaced(
-                self, array=_plain(self.array, n), targets=None, read_noise=False,
-                cycle_spread=False, device_spread=False, passes=1, compare_size=0, limit=8,
-            )  # fmt: skip
-            array = quiet.built(seed)
-            # Targets near the start: a few pulses on every cell say as much as many.
-            share = generator(seed, _TARGETS, n).uniform(0.85, 1.2, array.shape)
-            script: list[tuple[int, Floats]] = []
-            quiet._program(array, quiet.start * share, simulator, seed, False, script=script)
-            ends = []
-            for chosen in (precise(simulator), other):
-                session, joules = Session(array=array, simulator=chosen), 0.0
-                states = session.start()
-                for row, amplitudes in script:
-                    drives = quiet.write_drives(array, row, amplitudes)
-                    states, spent = session.pulse(drives, states)
-                    joules += spent
-                ends.append((common.device_conductance(array.with_states(states)), joules))
-            (ours, spent), (theirs, reference) = ends
-            differences = (common.relative_difference(ours, theirs), abs(spent / reference - 1.0))
-            found = dict(zip(names, (*differences, float(len(script))), strict=True))
-        return found
-
-    def _dataset(
-        self,
-        array: Array,
-        wanted: Floats,
-        simulator: Simulator,
-        seed: int,
-        done: dict[str, Any],
-        compared: dict[str, float],
-    ) -> xr.Dataset:
-        states: States = done["states"]
-        cells = ("row", "col")
-        final = array.with_states(states)
-        bare = common.bare_read(final, simulator, self.read_gate, self.read_voltage)
-        alone = bare["cell_current"][0] / self.read_voltage
-        session = Session(array=final, simulator=simulator)
-        seen = np.array(
-            [session.read(self.read_drives(array, i), states)[0] for i in range(array.rows)]
-        ) / self.read_voltage  # fmt: skip
-        g = {
-            name: common.device_conductance(final.with_states({"c": c}))
-            for name, c in (("accepted", done["accepted_c"]), ("done", done["done_c"]),
-                            ("end", states["c"]))
-        }  # fmt: skip
-        pulses = done["set_pulses"] + done["reset_pulses"]
-        write_time = done["write_slots"] * (self.width + 2 * self.rise)
-        read_time = done["reads"] * self.read_width
-        energy = done["write_energy"] + done["read_energy"]
-        given: dict[str, Variable] = {
-            "target": (cells, wanted, "S", "conductance that a read should show"),
-            "reading": (cells, done["reading"], "S", "last reading of the loop"),
-            "conductance": (cells, alone, "S", "of the cell alone in the end, without wires"),
-            "error": (cells, seen - wanted, "S", "last read of the array minus target, no noise"),
-            "reached": (cells, done["reached"].astype(np.int8), "1", "1 where accepted"),
-            "row_disturbance": (
-                cells, g["done"] - g["accepted"], "S",
-                "change of the device from its acceptance to the end of its row",
-            ),
-            "array_disturbance": (
-                cells, g["end"] - g["done"], "S",
-                "change of the device while other rows were programmed",
-            ),
-            "pulses": (cells, pulses.astype(int), "1", "pulses used"),
-            "set_pulses": (cells, done["set_pulses"].astype(int), "1", "SET pulses used"),
-            "reset_pulses": (cells, done["reset_pulses"].astype(int), "1", "RESET pulses used"),
-            "energy": (("row",), energy, "J", "from the drivers of bit and source lines"),
-            "write_energy": (("row",), done["write_energy"], "J", "of pulses"),
-            "read_energy": (("row",), done["read_energy"], "J", "of verify reads"),
-            "time": (("row",), write_time + read_time, "s", "pulses and verify reads in order"),
-            "write_time": (("row",), write_time, "s", "of pulses"),
-            "read_time": (("row",), read_time, "s", "of verify reads"),
-            **dict(state_variables(array, {f"final_{n}": v for n, v in states.items()})),
-        }  # fmt: skip
-        records = [*done["records"], bare]
-        attributes = provenance(self, array, simulator, seed, records)
-        attributes |= {
-            "total_energy": float(energy.sum()),
-            "total_time": float((write_time + read_time).sum()),
-            "total_pulses": int(pulses.sum()),
-            "acceptance_range": self.acceptance_range,
-            "limit": self.limit,
-            "order": self.order,
-            "passes": self.passes,
-            "width": self.width,
-            "read_width": self.read_width,
-            "read_voltage": self.read_voltage,
-            "layout": array.layout.value,
-            "r_row": array.parasitics.r_row,
-            "r_col": array.parasitics.r_col,
-            "spreads": f"device {self.device_spread}, cycle {self.cycle_spread}, read noise "
-            f"{self.read_noise}",
-            "compare_size": self.compare_size,
-            **compared,
-        }
-        attributes["citations"] += "; " + noise.noise_parameters().citation
-        return cell_dataset(
-            given, status=None, coordinates={}, attributes=attributes, shape=array.shape
-        )
-
-
-def _plain(array: Array, size: int) -> Array:
-    """A small array of the nominal cell in the same wires."""
-    return array.replace(rows=size, cols=size, parameters={}, selector_parameters={})

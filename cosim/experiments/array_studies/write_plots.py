@@ -47,8 +47,11 @@ def disturb_curves(dataset: xr.Dataset, published: float | None = None) -> Any:
                 k = dataset["k"].sel(scheme=scheme, bound=bound, polarity=polarity, kind=kind)
                 shown = np.where(k.values > _FLOOR, k.values, np.nan)
                 ax.loglog(counts, shown, color=COLOURS[number], ls=style, marker="o", ms=3)
-        if published is not None:
+        if published is not None and str(scheme) in ("half", "parallel"):
             ax.plot([100_000], [published], "v", color=INK, ms=7)
+        if not float(dataset["k"].sel(scheme=scheme).max()) > _FLOOR:
+            ax.text(0.5, 0.5, f"everything below {_FLOOR:g}", transform=ax.transAxes, ha="center",
+                    color=SOFT)  # fmt: skip
         ax.set(xlabel="pulses", ylabel="k = |change| / full step", title=NAMES[str(scheme)],
                ylim=(_FLOOR, 10.0), xlim=(counts[0] * 0.7, counts[-1] * 1.4))  # fmt: skip
     handles = [
@@ -61,7 +64,6 @@ def disturb_curves(dataset: xr.Dataset, published: float | None = None) -> Any:
             Line2D([], [], color=INK, marker="v", ls="", label="published bound on half-selected")
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
-    figure.supxlabel(f"below {_FLOOR:g}: not shown", fontsize=7, color=SOFT, x=0.99, ha="right")
     return figure
 
 
@@ -82,21 +84,26 @@ def disturb_heat(dataset: xr.Dataset) -> Any:
 
 @styled
 def disturb_states(dataset: xr.Dataset) -> Any:
-    """Change of every cell after the last count, by RESET pulses at the upper bound."""
+    """Change of every cell after the last count, for the worst bound and polarity."""
     from matplotlib.colors import LogNorm
 
     schemes = dataset["scheme"].values
     figure, axes = grid(len(schemes), across=2)
-    last = dataset["change"].sel(bound="g_max", polarity="reset").isel(count=-1)
+    last: xr.DataArray = abs(dataset["change"].isel(count=-1))
+    meant = dataset["role"] == 3
+    worst = last.where(~meant, 0.0).max(("scheme", "row", "col"))
+    bound, polarity = np.unravel_index(int(np.argmax(worst.values)), worst.shape)
+    case = last.isel(bound=int(bound), polarity=int(polarity))
     lowest = 1e-6
-    size = np.maximum(np.abs(last.values) * 1e6, lowest)
+    size = np.maximum(case.values * 1e6, lowest)
     norm = LogNorm(vmin=lowest, vmax=max(float(size.max()), 10 * lowest))
     for k, (ax, scheme) in enumerate(zip(axes, schemes, strict=True)):
-        draw_map(figure, ax, size[k], "|change| [uS], 1e-6 at least", NAMES[str(scheme)],
+        draw_map(figure, ax, size[k], f"|change| [uS], {lowest:g} at least", NAMES[str(scheme)],
                  norm=norm)  # fmt: skip
     pulses = int(dataset["count"].values[-1])
     held = "; fully selected cells are held" if int(dataset.attrs["hold_selected"]) else ""
-    figure.suptitle(f"After {pulses} RESET pulses from the upper bound{held}", x=0.01, ha="left",
+    names = NAMES[str(case["polarity"].values)], NAMES[str(case["bound"].values)]
+    figure.suptitle(f"After {pulses} {names[0]} pulses, start {names[1]}{held}", x=0.01, ha="left",
                     fontsize=10, fontweight="bold")  # fmt: skip
     return figure
 

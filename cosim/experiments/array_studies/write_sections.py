@@ -86,11 +86,11 @@ def disturb(dataset: xr.Dataset) -> Section:
                 case = dataset.sel(scheme=scheme, bound=bound, polarity=polarity)
                 full = case["full_change"].values[role == 3]
                 for n in counts:
-                    k = case["k"].sel(count=n).values
+                    mean = case["k"].sel(count=n).values
                     spread = case["k_sigma"].sel(count=n).values
                     rows.append(
                         [name, bound, polarity, n, f"{full.mean() * 1e6:.3g}",
-                         *(f"{x:.2g} ({y:.1g})" for x, y in zip(k, spread, strict=True))]
+                         *(f"{x:.2g} ({y:.1g})" for x, y in zip(mean, spread, strict=True))]
                     )  # fmt: skip
     figures += [
         f
@@ -103,7 +103,7 @@ def disturb(dataset: xr.Dataset) -> Section:
     size = f"{dataset.sizes['row']} x {dataset.sizes['col']}"
     head = ("scheme", "start", "pulses are", "pulses", "full change of selected [uS]",
             "k unselected (sigma)", "k half-selected row", "k half-selected column")  # fmt: skip
-    bound = published("disturb_k_maximum")
+    known_bound = published("disturb_k_maximum")
     window = ", ".join(
         f"{text} {show_quantity(float(a[key]), 'S')}"
         for key, text in (("g_max", "upper bound"), ("g_min", "lower bound"),
@@ -114,13 +114,16 @@ def disturb(dataset: xr.Dataset) -> Section:
         text=f"{size} cells of {a['device']}, {float(a['up']):+.3g}/{float(a['down']):.3g} V, "
         f"{float(a['width']) * 1e6:.3g} us, {float(a['r_row']):g}/{float(a['r_col']):g} ohm a "
         f"segment; {window}. k is the whole change over a full step. Published for V/2 on the "
-        f"350 nm device: below {bound.value:g} after 100 000 half pulses ({bound.source}).",
+        f"350 nm device: below {known_bound.value:g} after 100 000 half pulses "
+        f"({known_bound.source}).",
         figures=tuple(figures),
         plots=(
             Plot(
                 name="array_disturb",
                 caption="k against the number of pulses.",
-                figure=write_plots.disturb_curves(dataset, bound.value if comparable else None),
+                figure=write_plots.disturb_curves(
+                    dataset, known_bound.value if comparable else None
+                ),
                 wide=True,
             ),
             Plot(
