@@ -20,10 +20,11 @@ from cosim.errors import (
     SimulatorKilled,
     SimulatorNotFound,
 )
-from cosim.simulators import vacask as module
+from cosim.simulators import outside as module
+from cosim.simulators.outside import failure_of
 from cosim.simulators.process import Outcome
 from cosim.simulators.raw import Plot, read_raw, write_raw
-from cosim.simulators.vacask import VacaskSimulator, failure_of
+from cosim.simulators.vacask import VacaskSimulator, program_of
 from netlists.testbench import Testbench, Transient
 from netlists.vacask import vacask_netlist
 from netlists.waveform import Waveform
@@ -89,7 +90,7 @@ def test_killed_and_timeout(program):
 )
 def test_logs(tmp_path, log, kind):
     outcome = Outcome(code=1, timed_out=False, wall_time=1.0, log=log)
-    error = failure_of(outcome, tmp_path)
+    error = failure_of(program_of("vacask"), outcome, tmp_path)
     assert type(error) is kind
     assert log.splitlines()[-1] in error.log_tail
 
@@ -176,4 +177,4 @@ def test_a_real_refusal_and_a_real_divergence(tmp_path):
             log_name="log",
             environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
         )
-        assert type(failure_of(outcome, tmp_path)) is kind, outcome.log
+        assert type(failure_of(program_of("vacask"), outcome, tmp_path)) is kind, outcome.log
