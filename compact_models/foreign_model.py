@@ -58,8 +58,10 @@ class ForeignModel:
         With what the file includes.
     name : str
         Of the module.
-    terminals, internal_nodes : tuple of str
-        Terminals in the order of the module's ports.
+    ports, internal_nodes : tuple of str
+        Ports as the module lists them; internal nodes, and the ports that are left open.
+    monitors : tuple of str
+        Ports that are left open, because they only show what goes on inside.
     parameters : ParameterSet
         Those with a value: numbers, and what follows from numbers.
     declared : mapping of str to Declared
@@ -75,8 +77,9 @@ class ForeignModel:
     path: Path
     text: str
     name: str
-    terminals: tuple[str, ...]
+    ports: tuple[str, ...]
     internal_nodes: tuple[str, ...]
+    monitors: tuple[str, ...] = ()
     parameters: ParameterSet
     declared: Mapping[str, Declared]
     given: Mapping[str, float] = field(default_factory=dict)
@@ -87,6 +90,11 @@ class ForeignModel:
     def description(self) -> str:
         """Where it comes from."""
         return f"module {self.name} of {self.path.name}"
+
+    @property
+    def terminals(self) -> tuple[str, ...]:
+        """Ports that the circuit is wired to, in the order of the module."""
+        return tuple(port for port in self.ports if port not in self.monitors)
 
     @property
     def limits(self) -> Mapping[tuple[str, str], tuple[float, float]]:
@@ -102,6 +110,7 @@ class ForeignModel:
     def fingerprint(self) -> str:
         """Hash of the text and of the values given, 12 hexadecimal digits."""
         parts = (
+            self.monitors,
             self.text,
             self.name,
             sorted(self.given.items()),

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compact_models.errors import ModelError, best_matches
@@ -23,6 +23,7 @@ def load_veriloga(
     *,
     module: str | None = None,
     states: Mapping[str, str] | None = None,
+    monitors: Sequence[str] = (),
     accept: bool = False,
 ) -> ForeignModel:
     """Read a Verilog-A file, refuse what would not run or run wrong, list its parameters.
@@ -36,6 +37,8 @@ def load_veriloga(
     states : mapping of str to str, optional
         Internal node that holds a state -> parameter with its initial value. Experiments that
         read states or go on from them need it.
+    monitors : sequence of str, optional
+        Ports that only show what goes on inside; they are left open and can be probed.
     accept : bool
         Load it in spite of what the linter says; the complaints come with the model.
 
@@ -61,6 +64,13 @@ def load_veriloga(
             next_step="Say which: module='...'",
         )
     chosen = found[module] if module else next(iter(found.values()))
+    for port in monitors:
+        if port not in chosen.terminals:
+            raise ModelError(
+                thing=f"{file.name} has no port of that name",
+                value=port,
+                next_step=best_matches(port, chosen.terminals),
+            )
     complaints = lint(source.text)
     if complaints and not accept:
         more = f"; and {len(complaints) - 1} more" if len(complaints) > 1 else ""
@@ -77,8 +87,9 @@ def load_veriloga(
         path=file,
         text=source.text,
         name=chosen.name,
-        terminals=chosen.terminals,
-        internal_nodes=chosen.internal_nodes,
+        ports=chosen.terminals,
+        internal_nodes=(*chosen.internal_nodes, *monitors),
+        monitors=tuple(monitors),
         parameters=ParameterSet(
             name=file.name,
             model=chosen.name,

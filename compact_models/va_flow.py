@@ -96,6 +96,8 @@ class _Flow:
             return self.loop(word, after, known)
         if word == "@":
             return self.event(after, known)
+        if word[0:1] == "`":
+            return self.macro(after, known)
         end = self.text.find(";", at)
         end = len(self.text) if end < 0 else end
         if word in ("real", "integer", "string"):
@@ -109,6 +111,16 @@ class _Flow:
         else:
             self.read(at, end, known)
         return end + 1, known
+
+    def macro(self, position: int, known: set[str]) -> tuple[int, set[str]]:
+        """A macro in place of a statement may set whatever it is given."""
+        end = position
+        word, at = self.word(position)
+        if word == "(":
+            end = self.bracket(at)
+            known = known | {m[1] for m in _NAME.finditer(self.text, at, end)} & self.variables
+        word, at = self.word(end)
+        return (at + 1 if word == ";" else end), known
 
     def block(self, position: int, known: set[str]) -> tuple[int, set[str]]:
         word, at = self.word(position)

@@ -150,7 +150,8 @@ def _potential_contributions(text: str) -> Iterator[Complaint]:
     for match in re.finditer(r"\bV\s*\(([^()]*)\)\s*<\+", text):
         ends = tuple(part.strip() for part in match[1].split(","))
         ends = branches.get(ends[0], ends) if len(ends) == 1 else ends
-        if len(ends) == 2 and set(ends) <= ports:
+        short = re.compile(r"\s*0*\.?0*\s*;").match(text, match.end())
+        if len(ends) == 2 and set(ends) <= ports and not short:
             yield Complaint(
                 line=_line(text, match.start()),
                 construct=f"V({', '.join(ends)}) <+",
@@ -158,6 +159,39 @@ def _potential_contributions(text: str) -> Iterator[Complaint]:
                 reason="a potential across two ports fixes what the circuit should",
                 cure="contribute a current, I(a, b) <+ ..., or put an internal node between",
             )
+
+
+def _ranges(text: str) -> Iterator[Complaint]:
+    for match in re.finditer(r"\bfrom\s*[\[(]([^;:\[\]()]*),[^;:\[\]()]*[\])]", text):
+        yield Complaint(
+            line=_line(text, match.start()),
+            construct=" ".join(match[0].split()),
+            effect="refused",
+            reason="the ends of a range are parted by a colon",
+            cure=match[0].replace(",", ":"),
+        )
+
+
+def _starting_values(text: str) -> Iterator[Complaint]:
+    """Variables whose declaration computes with other variables."""
+    declared: set[str] = set()
+    for match in re.finditer(r"\b(?:real|integer)\b([^;]*);|\bend(?:module|function)\b", text):
+        if match[1] is None or re.search(r"\bparameter\s*\Z", text[: match.start()]):
+            declared -= declared if match[1] is None else set()
+            continue
+        for part in arguments(f"({match[1]})", 0):
+            name, _, value = part.partition("=")
+            used = set(re.findall(r"(?<![\w.$`])[A-Za-z_]\w*", value)) & declared
+            if used:
+                yield Complaint(
+                    line=_line(text, match.start()),
+                    construct=f"starting value of {name.strip()}",
+                    effect="refused",
+                    reason=f"it computes with {', '.join(sorted(used))}, and only numbers and "
+                    "parameters are allowed there",
+                    cure="make it a localparam, or set it as the first thing in the analog block",
+                )
+            declared |= set(re.findall(r"\A\s*([A-Za-z_]\w*)", name))
 
 
 def _carried(text: str) -> Iterator[Complaint]:
@@ -180,6 +214,8 @@ def _carried(text: str) -> Iterator[Complaint]:
 
 _RULES: tuple[Callable[[str], Iterator[Complaint]], ...] = (
     _idt,
+    _ranges,
+    _starting_values,
     _potential_contributions,
     _carried,
     _calls(

@@ -28,7 +28,8 @@ _SCALE = {
     "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
 }  # fmt: skip
 _STATEMENT = re.compile(
-    r"(?:\(\*(?P<attributes>.*?)\*\)\s*)?\bparameter\s+(?:(?P<kind>real|integer|string)\s+)?"
+    r"(?:\(\*(?P<attributes>.*?)\*\)\s*)?\b(?P<word>parameter|localparam)\s+"
+    r"(?:(?P<kind>real|integer|string)\s+)?"
     r"(?P<items>[^;]*);",
     re.DOTALL,
 )
@@ -208,6 +209,7 @@ def _parameters(
     def value(text: str) -> float | None:
         return evaluate(text, values, macros)
 
+    body = _expanded(body, source.text)
     for match in _STATEMENT.finditer(body):
         pairs: list[tuple[str, str]] = re.findall(
             r'(\w+)\s*=\s*"([^"]*)"', match["attributes"] or ""
@@ -224,6 +226,8 @@ def _parameters(
             number = value(default)
             if number is not None:
                 values[name] = number
+            if match["word"] == "localparam":
+                continue
             found[name] = Declared(
                 name=name,
                 kind=match["kind"] or "real",
@@ -237,6 +241,24 @@ def _parameters(
                 instance=attributes.get("type", "") == "instance",
             )
     return found
+
+
+def _expanded(body: str, text: str) -> str:
+    """`body` with the macros put in that declare parameters, each on its own line."""
+    pattern = r"(?m)^\s*`define[ \t]+(\w+)\(([^)]*)\)((?:[^\n]*\\\n)*[^\n]*)"
+    for name, names, content in re.findall(pattern, without_comments(text)):
+        if not re.search(r"\bparameter\b", content):
+            continue
+        given = [n.strip() for n in names.split(",")]
+        plain = " ".join(content.replace("\\\n", " ").split())
+
+        def put(match: re.Match[str], plain: str = plain, given: list[str] = given) -> str:
+            values = arguments(match[0], match[0].index("("))
+            known = dict(zip(given, values, strict=False))
+            return re.sub(r"\b\w+\b", lambda m: known.get(m[0], m[0]), plain)
+
+        body = re.sub(rf"`{name}\s*\((?:[^()\n]|\([^()\n]*\))*\)", put, body)
+    return body
 
 
 def _range(clause: str, value: Callable[[str], float | None]) -> tuple[float, float]:

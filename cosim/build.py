@@ -68,6 +68,8 @@ def _own_device(study: StudyFile, base: Path | None) -> ForeignModel:
         _from_study(cell.reram, base, (".va", ".vams")),
         module=cell.reram_module,
         states=cell.reram_states,
+        monitors=cell.reram_monitors,
+        accept=cell.reram_accept,
     )
     for name in study.experiment:
         if name not in _WITHOUT_STATES and model.memory is None:

@@ -135,13 +135,16 @@ class CellTable(Table):
     """``[cell]``: which ReRAM and which selector; their values may be replaced one by one.
 
     ``reram`` is a compact model, or a Verilog-A file of one's own. For a file, ``reram_module``
-    says which module, and ``reram_states`` which internal nodes hold its state and in which
-    parameter each starts.
+    says which module, ``reram_states`` which internal nodes hold its state and in which parameter
+    each starts, ``reram_monitors`` which ports stay open, and ``reram_accept`` runs it in spite of
+    what is known to go wrong in it.
     """
 
     reram: Annotated[str, AfterValidator(checked_device)] = "cmo_hfox"
     reram_module: Name | None = None
     reram_states: dict[Name, Name] | None = None
+    reram_monitors: list[Name] = Field(default_factory=list)
+    reram_accept: bool = False
     reram_parameters: Text | None = None
     reram_values: dict[Name, float | str] = Field(default_factory=dict)
     selector: Annotated[Name | CardTable, BeforeValidator(_selector)] = "nmos_3v3"

@@ -94,6 +94,8 @@ class Cell:
                 thing=f"{self.reram.name} cannot be the memory device of a cell",
                 value=self.reram.terminals,
                 limit="two terminals",
+                next_step="Name the ports of a .va file that may stay open: reram_monitors in a "
+                "study, monitors=(...) in load_veriloga",
             )
         if self.selector is not None and self.selector.terminals != SELECTOR_TERMINALS:
             raise NetlistError(

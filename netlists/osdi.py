@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from compact_models.errors import ModelError, NetlistError, ParameterError
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from netlists.names import check_name
+from netlists.foreign import foreign_part
 from netlists.spice import assemble, number, solver_options, testbench_elements
 from netlists.topology import (
     DeviceKey,
@@ -226,35 +226,6 @@ def device_modules(testbench: Testbench, *, foreign: bool = False) -> dict[str, 
     return devices
 
 
-def foreign_module(model: ForeignModel) -> tuple[str, str]:
-    """Name and text of somebody's module, renamed: ngspice takes ``d`` or ``nmos`` for its own."""
-    name = f"own_{check_name(model.name)}"
-    return name, re.sub(rf"\bmodule(\s+){model.name}\b", rf"module\g<1>{name}", model.text)
-
-
-def _foreign_devices(model: ForeignModel, elements: list[Element]) -> tuple[str, str, list[str]]:
-    """Stem and text of somebody's compiled module, and its cards and instances as lines.
-
-    Cells with the same values share a card: what is no instance parameter stands there only.
-    """
-    module, text = foreign_module(model)
-    stem = f"{module}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    cards: dict[tuple[tuple[str, float], ...], str] = {}
-    lines = []
-    for element in elements:
-        values = {**model.given, **element.parameters}
-        key = tuple(sorted(values.items()))
-        if key not in cards:
-            cards[key] = f"{module}_card{len(cards) or ''}"
-            words = [f".model {cards[key]} {module}"]
-            for name, value in values.items():
-                whole = model.declared[name].kind == "integer"
-                words.append(f"{name}={int(value) if whole else number(value)}")
-            lines.append("\n+ ".join(words))
-        lines.append(" ".join((f"n{element.name[1:]}", *element.nodes, cards[key])))
-    return stem, text, lines
-
-
 def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledNetlist:
     """Netlist with compiled devices.
 
@@ -286,12 +257,14 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     outside = {role: device.outside for role, device in devices.items()}
     elements = testbench_elements(testbench)
     rest = []
+    open_ports, renamed = frozenset[str](), dict[str, str]()
     if isinstance(array.cell.reram, ForeignModel):
         own = [element for element in elements if element.role == "reram"]
         elements = [element for element in elements if element.role != "reram"]
-        stem, source, foreign = _foreign_devices(array.cell.reram, own)
-        lines += foreign
-        modules[stem] = source
+        part = foreign_part(array.cell.reram, own)
+        lines += part.lines
+        modules[part.stem] = part.text
+        open_ports, renamed = part.open_ports, part.nodes
     for element in elements:
         if element.role in outside:
             lines.append(_instance(element, outside[element.role]))
@@ -302,8 +275,14 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
         inner = _INNER.match(name)
         role = {"r": "reram", "m": "selector"}[inner[1][0].lower()] if inner else ""
         terminals = {n.lower() for n in outside.get(role, ())}
+        if role == "reram":
+            terminals |= open_ports
         shared = inner is not None and inner[2].lower() in terminals
-        vectors[name] = name if shared else vector_name(name)
+        if role == "reram" and inner is not None and not shared:
+            node = renamed.get(inner[2].lower(), inner[2])
+            vectors[name] = vector_name(f"v(x{inner[1]}.{node})")
+        else:
+            vectors[name] = name if shared else vector_name(name)
     text = assemble(
         testbench,
         raw,
