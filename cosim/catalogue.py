@@ -65,6 +65,7 @@ EXPERIMENTS: Mapping[str, Entry] = {
         module="cosim.experiments.physics_jobs", attribute="HalfSelectDisturb", job=True
     ),
     "retention": Entry(module="cosim.experiments.physics_jobs", attribute="Retention", job=True),
+    "energy": Entry(module="cosim.experiments.energy_job", attribute="Energy", job=True),
     "spirit": Entry(module="cosim.experiments.spirit", attribute="Spirit", job=True),
     "quickstart": Entry(module="cosim.quickstart", attribute="Quickstart", job=True),
 }

@@ -1,25 +1,25 @@
 """Energy and time of pulses, programming and products, against the size of the array.
 
-Products and parallel updates touch every cell at once, so their time does not
-grow with the number of cells as long as the wires settle quickly beside the
-read or write pulse. Settling is integrated in time on the network of wire
-resistances, wire capacitances, devices with their own capacitance, transistors
-and drivers, linearised at the read bias.
+Products are solved with every transistor and wire by the native solver; settling comes from
+the network of wires, drivers and cells in time (see :mod:`cosim.experiments.settling`); pulses
+and closed-loop programming from the drift equations of the device.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import ConfigError, best_matches
+from cosim.experiments.settling import Lines, compiled_cells, settle, settling_time
 
 if TYPE_CHECKING:
     import xarray as xr
+
+__all__ = ["DEFAULTS", "Lines", "pulse_energy", "run_study", "settling_time"]
 
 Floats = NDArray[np.float64]
 
@@ -28,146 +28,74 @@ DEFAULTS: dict[str, Any] = {
     "wire_resistance": 0.35,
     "wire_capacitance": 0.5e-15,
     "driver_resistance": 100.0,
-    "conductance": 50e-6,
+    "vacancies": 1.64e25,
     "read_voltage": 0.2,
     "read_width": 100e-9,
     "output_bits": 8,
     "conversion_energy": 50e-15,
     "width": 2.5e-6,
+    "devices": 8,
+    "seed": 1,
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lines:
-    """What the wires of a product see.
+def product_energy(
+    size: int, lines: Lines, density: Floats, read_voltage: float, width: float, seed: int
+) -> tuple[float, float]:
+    """Return the energy of one product from its drivers, and the part left in the wires [J].
 
     Parameters
     ----------
-    wire_resistance, wire_capacitance : float
-        Per segment [Ohm], [F].
-    driver_resistance : float
-        Of every bit-line driver and every sensing input [Ohm].
-    selector_resistance : float
-        Of the transistor in series with a device [Ohm].
-    device_capacitance : float
-        Of the dome, between the electrodes of a formed device [F].
-    gate_capacitance : float
-        Of the transistor's gate to its drain and to its source, each [F]; that of
-        nmos_3v3 at V_G = 3.3 V.
+    size : int
+        Rows and columns.
+    density : ndarray, shape (size, size)
+        C / 1e25 of the devices.
+    read_voltage : float
+        Of an input of 1 [V]; the inputs of 16 products are uniform in [-1, 1].
+    width : float
+        For which the inputs are held [s].
     """
+    from compact_models import load_model
+    from cosim.experiments.read import Read
+    from cosim.simulators.base import get_simulator
+    from netlists.array import Array
+    from netlists.cell import Cell
+    from netlists.parasitics import Parasitics
 
-    wire_resistance: float = 0.35
-    wire_capacitance: float = 0.5e-15
-    driver_resistance: float = 100.0
-    selector_resistance: float = 305.0
-    device_capacitance: float = 2e-15
-    gate_capacitance: float = 4.06e-15
-
-
-def settling_time(conductance: Floats, lines: Lines, accuracy: float = 0.01) -> float:
-    """Return when all outputs of a product have settled after a step on all inputs.
-
-    Parameters
-    ----------
-    conductance : ndarray, shape (rows, cols)
-        Of the devices [S].
-    lines : Lines
-    accuracy : float
-        Relative distance from the final current that counts as settled.
-
-    Returns
-    -------
-    float
-        [s]
-
-    Raises
-    ------
-    ConfigError
-        If a value is not positive.
-    """
-    from scipy.sparse import coo_array, csc_array, diags_array
-    from scipy.sparse.linalg import splu
-
-    g = np.asarray(conductance, dtype=float)
-    if g.ndim != 2 or not np.all(g > 0) or not 0 < accuracy < 1:
-        raise ConfigError(
-            thing="settling of a product",
-            value=(g.shape, accuracy),
-            limit="a matrix of positive conductances, an accuracy between 0 and 1",
-        )
-    rows, cols = g.shape
-    count = rows * cols
-    bit = np.arange(count).reshape(rows, cols)
-    middle, source = bit + count, bit + 2 * count
-    segment = 1.0 / lines.wire_resistance
-    feed = 1.0 / (lines.driver_resistance + lines.wire_resistance)
-    pairs: list[tuple[Any, Any, Any]] = [
-        (bit[:, :-1], bit[:, 1:], segment),
-        (source[:-1], source[1:], segment),
-        (bit, middle, g),
-        (middle, source, 1.0 / lines.selector_resistance),
-    ]
-    size = 3 * count
-    start = np.concatenate([np.ravel(a) for a, _, _ in pairs])
-    stop = np.concatenate([np.ravel(b) for _, b, _ in pairs])
-    value = np.concatenate([np.broadcast_to(v, a.shape).ravel() for a, _, v in pairs])
-    ends = np.concatenate([bit[:, 0], source[0]])
-    index = np.concatenate([start, stop, start, stop, ends])
-    other = np.concatenate([stop, start, start, stop, ends])
-    entries = np.concatenate([-value, -value, value, value, np.full(ends.size, feed)])
-    matrix = csc_array(coo_array((entries, (index, other)), shape=(size, size)))
-    ground = np.full(size, lines.wire_capacitance)
-    ground[middle.ravel()] = lines.gate_capacitance
-    ground[source.ravel()] += lines.gate_capacitance
-    device = np.full(count, lines.device_capacitance)
-    a, b = bit.ravel(), middle.ravel()
-    coupling = coo_array(
-        (
-            np.concatenate([device, device, -device, -device]),
-            (np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])),
+    array = Array(
+        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
+        rows=size,
+        cols=size,
+        parasitics=Parasitics(
+            r_row=lines.wire_resistance,
+            r_col=lines.wire_resistance,
+            r_driver=lines.driver_resistance,
         ),
-        shape=(size, size),
+        parameters={"c_0": density},
     )
-    capacity = csc_array(coupling + diags_array(ground))
-    load = np.zeros(size)
-    load[bit[:, 0]] = feed
-    final = splu(matrix).solve(load)
-    outputs = source[0]
-    # Start from the slowest line's own time constant, and refine until it is well resolved.
-    per_cell = lines.wire_capacitance + lines.device_capacitance + lines.gate_capacitance
-    per_line = max(g.shape) * per_cell
-    span = 10.0 * per_line * (lines.driver_resistance + max(g.shape) * lines.wire_resistance)
-    for _ in range(12):
-        steps = 600
-        h = span / steps
-        factor = splu(csc_array(capacity + 0.5 * h * matrix))
-        half = splu(csc_array(capacity + 0.25 * h * matrix))
-        voltage = np.zeros(size)
-        late = 0
-        for step in range(1, steps + 1):
-            if step == 1:
-                # Four damped steps: the trapezoidal rule alone rings on a jump.
-                for _ in range(4):
-                    voltage = half.solve(capacity @ voltage + 0.25 * h * load)
-            else:
-                right = capacity @ voltage - 0.5 * h * (matrix @ voltage) + h * load
-                voltage = factor.solve(right)
-            error = np.abs(voltage[outputs] / final[outputs] - 1.0).max()
-            if error > accuracy:
-                late = step
-        if late < steps and late > 30:
-            return float((late + 0.5) * h)
-        span *= 3.0 if late >= steps else 0.2
-    raise ConfigError(thing="the product does not settle within a resolvable time", value=span)
+    volts = read_voltage * np.random.default_rng(seed).uniform(-1.0, 1.0, (16, size))
+    reading = Read(array, inputs=volts)
+    wanted = (
+        "bit_line_current",
+        "bit_line_voltage",
+        "source_line_voltage",
+        "cell_current",
+    )
+    bench = reading.testbench(array, volts, seed).replace(probes=wanted)
+    result = get_simulator("native").run(bench)
+    power = (volts * np.asarray(result["bit_line_current"])).sum(axis=1)
+    across = np.asarray(result["bit_line_voltage"]) - np.asarray(result["source_line_voltage"])
+    cells = (across * np.asarray(result["cell_current"])).sum(axis=(1, 2))
+    return float(power.mean() * width), float((power - cells).mean() * width)
 
 
 def pulse_energy(density: Floats, amplitude: float, width: float, gate: float) -> dict[str, Floats]:
-    """Return the energy of one pulse on a 1T1R at constant state [J].
+    """Return the energy of one pulse on a 1T1R [J], as its state moves.
 
     Parameters
     ----------
     density : ndarray
-        C / 1e25.
+        C / 1e25 before the pulse.
     amplitude, gate : float
         [V]
     width : float
@@ -176,21 +104,43 @@ def pulse_energy(density: Floats, amplitude: float, width: float, gate: float) -
     Returns
     -------
     dict
-        ``total`` from the bit line and ``device`` in the ReRAM alone.
+        ``total`` from the bit line and ``device`` in the ReRAM alone, the latter with the
+        share of the voltage before the pulse.
     """
     from compact_models import load_model
     from cosim.experiments.pulse_map import build_map, selector
 
+    given = np.atleast_1d(np.asarray(density, dtype=float))
     table = build_map(load_model("cmo_hfox"), amplitude, selector(gate))
-    current = np.abs(np.interp(np.log(density), table.log_density, table.current[0]))
-    inside = np.abs(np.interp(np.log(density), table.log_density, table.voltage[0]))
-    return {"total": abs(amplitude) * current * width, "device": inside * current * width}
+    row = np.zeros(given.size, dtype=np.intp)
+    total = table.energy(given, table.apply(given, width, row, 0.0), width, row)
+    inside = np.abs(np.interp(np.log(given), table.log_density, table.voltage[0]))
+    return {"total": total, "device": total * inside / abs(amplitude)}
+
+
+def programming_cost(devices: int, seed: int) -> dict[str, tuple[float, float]]:
+    """Return mean pulses and energy [J] of closed-loop programming, by acceptance range."""
+    from compact_models import load_model
+    from cosim.experiments.population import draw_population
+    from cosim.experiments.program_verify import ProgramVerify
+    from cosim.experiments.pulse_map import selector
+
+    found = {}
+    for acceptance in (0.002, 0.02):
+        rng = np.random.default_rng(seed)
+        cells = draw_population(load_model("cmo_hfox"), devices, rng, rows=8).repeated(35)
+        target = np.repeat(np.linspace(10e-6, 90e-6, 35), devices)
+        result = ProgramVerify(acceptance_range=acceptance).run(
+            cells, target, selector(1.4), selector(3.3), rng
+        )
+        found[f"{acceptance:g}"] = (float(result.pulses.mean()), float(result.energy.mean()))
+    return found
 
 
 def run_study(
     config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
 ) -> xr.Dataset:
-    """Energy and time of products against array size, and of pulses against state.
+    """Energy and time of products against array size, of pulses and of programming.
 
     Parameters
     ----------
@@ -204,9 +154,11 @@ def run_study(
     Returns
     -------
     xarray.Dataset
-        ``settling_time`` [s], ``array_energy``, ``converter_energy`` [J] and
-        ``energy_per_operation`` [J] (multiply and add are two) over size;
-        ``pulse_energy`` over (polarity, state).
+        ``settling_time`` of a product and ``update_settling_time`` of a parallel update [s],
+        ``array_energy``, ``wire_energy`` (its part in wires and drivers), ``converter_energy``
+        [J] and ``energy_per_operation`` [J] (multiply and add are two) over size;
+        ``pulse_energy`` over (polarity, state); ``program_pulses``, ``program_energy`` [J] and
+        ``program_time`` [s] over acceptance range.
     """
     import xarray as xr
 
@@ -225,38 +177,66 @@ def run_study(
         driver_resistance=c["driver_resistance"],
     )
     sizes = np.array(c["sizes"], dtype=int)
-    times = []
-    for n in sizes:
-        times.append(settling_time(np.full((n, n), c["conductance"]), lines))
+    if sizes.size == 0 or sizes.min() < 1:
+        raise ConfigError(thing="sizes of an energy study", value=c["sizes"], limit="1 or more")
+    rows: list[tuple[float, ...]] = []
+    for n in map(int, sizes):
+        density = np.full((n, n), c["vacancies"] / 1e25)
+        steps = 600 if n <= 32 else 200
+        read = settle(compiled_cells(density, c["read_voltage"]), lines, "read", steps=steps)
+        update = settle(
+            compiled_cells(density, 0.675, -0.675, heat=True), lines, "update", steps=steps
+        )
+        energy = product_energy(
+            n, lines, density, c["read_voltage"], c["read_width"], int(c["seed"])
+        )
+        rows.append((read.time, update.time, *energy))
         if progress:
-            print(f"{n:>4d} x {n}: settles in {times[-1] * 1e12:.0f} ps", file=sys.stderr)
-    # Inputs uniform in [-1, 1] have a mean square of 1/3.
-    array = sizes**2 * c["conductance"] * c["read_voltage"] ** 2 / 3.0 * c["read_width"]
+            print(
+                f"{n:>4d} x {n}: a product settles in {read.time * 1e12:.0f} ps and takes "
+                f"{energy[0] * 1e12:.3g} pJ, an update settles in {update.time * 1e12:.0f} ps",
+                file=sys.stderr,
+            )
+    read_time, update_time, array, wires = np.array(rows).T
     converters = sizes * 2.0 ** c["output_bits"] * c["conversion_energy"]
     density = np.array([0.7, 1.64, 3.77])
     pulses = [
         pulse_energy(density, 1.35, c["width"], 1.4)["total"],
         pulse_energy(density, -1.3, c["width"], 3.3)["total"],
     ]
+    cost = programming_cost(int(c["devices"]), int(c["seed"]))
+    counts = np.array([pulses for pulses, _ in cost.values()])
+    over = ("size",)
     dataset = xr.Dataset(
         {
-            "settling_time": (("size",), times, {"units": "s"}),
-            "array_energy": (("size",), array, {"units": "J"}),
-            "converter_energy": (("size",), converters, {"units": "J"}),
-            "energy_per_operation": (
-                ("size",),
-                (array + converters) / (2.0 * sizes**2),
+            "settling_time": (over, read_time, {"units": "s"}),
+            "update_settling_time": (over, update_time, {"units": "s"}),
+            "array_energy": (over, array, {"units": "J"}),
+            "wire_energy": (over, wires, {"units": "J"}),
+            "converter_energy": (over, converters, {"units": "J"}),
+            "energy_per_operation": (over, (array + converters) / (2.0 * sizes**2), {"units": "J"}),
+            "pulse_energy": (("polarity", "state"), pulses, {"units": "J"}),
+            "program_pulses": (("acceptance_range",), counts, {"units": "1"}),
+            "program_energy": (
+                ("acceptance_range",),
+                [energy for _, energy in cost.values()],
                 {"units": "J"},
             ),
-            "pulse_energy": (("polarity", "state"), pulses, {"units": "J"}),
+            "program_time": (
+                ("acceptance_range",),
+                counts * (c["width"] + c["read_width"]),
+                {"units": "s"},
+            ),
         },
         coords={
             "size": ("size", sizes, {"units": "1"}),
             "polarity": ("polarity", ["set", "reset"]),
             "state": ("state", density * 1e25, {"units": "1/m**3"}),
+            "acceptance_range": ("acceptance_range", [float(k) for k in cost], {"units": "1"}),
         },
         attrs={
             "experiment": "energy",
+            "seed": c["seed"],
             "assumed": "wire_capacitance, driver_resistance, read_width, conversion_energy",
         },
     )

@@ -88,7 +88,7 @@ class ProgramVerify:
         band = self.acceptance_range * wanted
         zone = np.searchsorted([a[0] for a in self.amplitudes], wanted)
         active = np.ones(population.size, bool)
-        accepted = np.zeros(population.size)
+        accepted, energy = np.zeros(population.size), np.zeros(population.size)
         for _ in range(self.limit + 1):
             true = population.conductance(density)
             read = noise.read(true, self.read_delay, rng)
@@ -103,7 +103,11 @@ class ProgramVerify:
                 ):
                     who = active & (zone == index) & side
                     if who.any():
-                        density = population.pulse(density, amplitude, self.width, access, rng, who)
+                        after = population.pulse(density, amplitude, self.width, access, rng, who)
+                        energy[who] += population.pulse_map(amplitude, access).energy(
+                            density[who], after[who], self.width, population.rows_of_devices[who]
+                        )
+                        density = after
             pulses[active] += 1
         return ProgramResult(
             target=wanted,
@@ -111,6 +115,7 @@ class ProgramVerify:
             reading=accepted,
             density=density,
             pulses=pulses,
+            energy=energy,
             reached=~active,
         )
 
@@ -128,6 +133,8 @@ class ProgramResult:
     density : ndarray, shape (k,)
         C / 1e25.
     pulses : ndarray of int
+    energy : ndarray, shape (k,)
+        Of all pulses, from the bit line [J]; readings not counted.
     reached : ndarray of bool
         False where the limit of pulses ended the loop.
     """
@@ -137,6 +144,7 @@ class ProgramResult:
     reading: Floats
     density: Floats
     pulses: NDArray[np.int64]
+    energy: Floats
     reached: NDArray[np.bool_]
 
 

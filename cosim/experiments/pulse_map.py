@@ -20,7 +20,7 @@ statistics over thousands of devices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,42 @@ class PulseMap:
     temperature: Floats
     voltage: Floats
     current: Floats
+
+    @cached_property
+    def charge(self) -> Floats:
+        """Charge through the device up to each density, as `time` counts; shape (m, n) [C]."""
+        mean = 0.5 * np.abs(self.current[:, 1:] + self.current[:, :-1])
+        parts = mean * np.abs(np.diff(self.time, axis=1))
+        total = np.concatenate([np.zeros((len(parts), 1)), np.cumsum(parts, axis=1)], axis=1)
+        return np.asarray(total if self.amplitude > 0 else total[:, -1:] - total)
+
+    def energy(
+        self, before: Floats, after: Floats, width: Floats | float, row: NDArray[np.intp]
+    ) -> Floats:
+        """Return what pulses take from their driver [J].
+
+        Parameters
+        ----------
+        before, after : ndarray, shape (k,)
+            C / 1e25 on both sides of the pulse.
+        width : ndarray or float
+            [s]
+        row : ndarray of int, shape (k,)
+            Which radius each device has.
+        """
+        widths = np.broadcast_to(width, before.shape)
+        out = np.empty_like(before)
+        ends = np.log(before), np.log(after)
+        for r in np.unique(row):
+            who = row == r
+            moved = [np.interp(e[who], self.log_density, self.charge[r]) for e in ends]
+            spent = [np.interp(e[who], self.log_density, self.time[r]) for e in ends]
+            # The mean current over the path; a shifted barrier changes the pace alone.
+            share = np.abs(moved[1] - moved[0]) / np.maximum(np.abs(spent[1] - spent[0]), 1e-30)
+            still = np.abs(spent[1] - spent[0]) < 1e-20
+            here = np.abs(np.interp(ends[0][who], self.log_density, self.current[r]))
+            out[who] = np.where(still, here, share) * widths[who]
+        return np.asarray(abs(self.amplitude) * out)
 
     def apply(
         self, density: Floats, width: Floats | float, row: NDArray[np.intp], shift: Floats | float
@@ -171,7 +207,7 @@ def build_map(
         drop = np.zeros(density.shape)
     else:
         cells = (density.ravel(), radius.ravel())
-        drop = _divide(model, amplitude, access, *cells).reshape(density.shape)
+        drop = access_drop(model, amplitude, access, *cells).reshape(density.shape)
     settled = solve_steady(
         model,
         voltages={"top": amplitude - sign * drop, "bottom": 0.0},
@@ -208,10 +244,22 @@ def build_map(
     )
 
 
-def _divide(
-    model: Any, amplitude: float, access: Access, density: Floats, radius: Floats
+def access_drop(
+    model: Any,
+    amplitude: float,
+    access: Access,
+    density: Floats,
+    radius: Floats | None = None,
 ) -> Floats:
-    """Return the voltage across the access element, towards the amplitude, in flat lists."""
+    """Return the voltage across the access element, towards the amplitude [V].
+
+    Parameters
+    ----------
+    density : ndarray, shape (k,)
+        C / 1e25.
+    radius : ndarray, shape (k,), optional
+        Of the filaments [m]; the model's own by default.
+    """
     from scipy.optimize.elementwise import find_root
 
     from compact_models.steady import solve_steady
@@ -227,8 +275,9 @@ def _divide(
         ).current("top")
         return np.asarray(access.current(sign * drop) - device) * sign
 
+    radii = np.full(density.shape, model.parameters["r"]) if radius is None else radius
     bracket = (np.zeros(density.shape), np.full(density.shape, abs(amplitude)))
-    found = find_root(miss, bracket, args=(density, radius), tolerances={"xatol": 1e-9})
+    found = find_root(miss, bracket, args=(density, radii), tolerances={"xatol": 1e-9})
     if not np.all(found.success):
         raise ModelError(
             thing="the cell has no operating point between its access element and ReRAM",

@@ -50,9 +50,53 @@ def test_wrong_networks_are_refused():
         run_study({"size": [4]})
 
 
-def test_array_energy_grows_with_the_cells_and_converters_with_the_columns():
-    dataset = run_study({"sizes": [2, 4]}, progress=False)
-    assert float(dataset.array_energy[1] / dataset.array_energy[0]) == pytest.approx(4.0)
+def test_energy_of_a_product_is_the_sum_over_its_cells():
+    from compact_models import load_model
+    from cosim.experiments.energy import product_energy
+
+    lines = Lines(wire_resistance=1e-6, driver_resistance=1e-6)
+    density = np.full((3, 3), 1.64)
+    total, wires = product_energy(3, lines, density, 0.02, 100e-9, seed=4)
+    volts = 0.02 * np.random.default_rng(4).uniform(-1.0, 1.0, (16, 3))
+    device = 1.0 / float(load_model("cmo_hfox").conductance(vacancies=1.64e25, read_voltage=0.01))
+    cell = 1.0 / (device + 304.5)
+    assert total == pytest.approx(3 * cell * (volts**2).sum(axis=1).mean() * 100e-9, rel=5e-3)
+    assert abs(wires) < 1e-6 * total
+
+
+def test_the_study_has_array_and_converters_apart():
+    dataset = run_study({"sizes": [2, 4], "devices": 1}, progress=False)
+    assert float(dataset.array_energy[1] / dataset.array_energy[0]) == pytest.approx(4.0, rel=0.4)
     assert float(dataset.converter_energy[1] / dataset.converter_energy[0]) == pytest.approx(2.0)
     assert (dataset.pulse_energy.values > 0).all()
-    assert dataset.settling_time.attrs["units"] == "s"
+    assert (dataset.program_energy.values > dataset.pulse_energy.values.min()).all()
+    assert (dataset.settling_time.values < 1e-9).all()
+    assert dataset.update_settling_time.attrs["units"] == "s"
+
+
+def test_chords_give_the_currents_of_the_device_equations():
+    from compact_models import load_model
+    from cosim.experiments.pulse_map import build_map, selector
+    from cosim.experiments.settling import compiled_cells
+
+    for bias, heat in ((0.2, False), (1.35, True)):
+        cells = compiled_cells(np.array([[1.64]]), bias, heat=heat)
+        # Ends at their potentials, inner nodes free, gate at its small-signal ground.
+        g = cells.conductance[..., 0, 0]
+        inner = [1, 2, 4] if heat else [1, 2]
+        free = np.linalg.solve(g[np.ix_(inner, inner)], -g[inner, 0] * bias)
+        current = g[0, 0] * bias + g[0, inner] @ free
+        table = build_map(load_model("cmo_hfox"), bias, selector(3.3))
+        wanted = np.interp(np.log(1.64), table.log_density, table.current[0])
+        assert current == pytest.approx(wanted, rel=1e-4)
+
+
+def test_energy_of_a_pulse_is_current_times_voltage_where_the_state_rests():
+    from compact_models import load_model
+    from cosim.experiments.energy import pulse_energy
+    from cosim.experiments.pulse_map import build_map, selector
+
+    table = build_map(load_model("cmo_hfox"), 0.3, selector(3.3))
+    current = np.interp(np.log(1.64), table.log_density, table.current[0])
+    got = pulse_energy(np.array([1.64]), 0.3, 1e-9, 3.3)["total"][0]
+    assert got == pytest.approx(0.3 * current * 1e-9, rel=1e-3)

@@ -1,0 +1,148 @@
+"""Energy and time as a job of a study file: ``experiment = "energy"``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from cosim.pipeline import JobResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy:
+    """Energy and time of products, updates, pulses and programming.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Rows and columns of the arrays.
+    wire_resistance : float
+        Per segment [ohm].
+    wire_capacitance : float
+        Per segment, assumed [F].
+    driver_resistance : float
+        Of drivers and sensing inputs, assumed [ohm].
+    vacancies : float
+        Of every device [1/m**3].
+    read_voltage : float
+        Of an input of 1 [V].
+    read_width : float
+        For which inputs are held, assumed [s].
+    conversion_energy : float
+        Of an output converter per level, assumed [J].
+    devices : int
+        Devices that are programmed to each of 35 levels.
+    """
+
+    sizes: tuple[int, ...] = (16, 32, 64, 128)
+    wire_resistance: float = 0.35
+    wire_capacitance: float = 0.5e-15
+    driver_resistance: float = 100.0
+    vacancies: float = 1.64e25
+    read_voltage: float = 0.2
+    read_width: float = 100e-9
+    conversion_energy: float = 50e-15
+    devices: int = 8
+
+    def run(
+        self, *, folder: Path, study: Any, fresh: bool = False, progress: bool = True
+    ) -> JobResult:
+        """Solve, and leave ``energy.nc``, figures and pictures."""
+        from dataclasses import asdict
+
+        from cosim.experiments.energy import run_study
+        from cosim.pipeline import JobResult
+        from cosim.published import Figure
+        from cosim.report import Plot, Section
+
+        settings = {**asdict(self), "sizes": list(self.sizes), "seed": study.seed}
+        dataset = run_study(settings, progress=progress)
+        dataset.to_netcdf(folder / "energy.nc", engine="h5netcdf")
+        last = dataset.isel(size=-1)
+        n = int(last["size"])
+        pulse = dataset.pulse_energy.sel(polarity="set").values[1]
+        tight = dataset.isel(acceptance_range=0)
+        figures = (
+            Figure(key="settling", name=f"a {n} x {n} product settles in",
+                   value=float(last.settling_time), unit="s", high=0.05 * self.read_width,
+                   required=True, note="constant time: within 5 % of the read"),
+            Figure(key="update_settling", name=f"a {n} x {n} parallel update settles in",
+                   value=float(last.update_settling_time), unit="s", high=25e-9, required=True,
+                   note="constant time: within 1 % of a pulse of 2.5 us"),
+            Figure(key="array_energy", name="array, a product", unit="J",
+                   value=float(last.array_energy)),
+            Figure(key="converter_energy", name="output converters, a product", unit="J",
+                   value=float(last.converter_energy)),
+            Figure(key="per_operation", name="a multiplication or addition", unit="J",
+                   value=float(last.energy_per_operation)),
+            Figure(key="pulse", name="a SET pulse at the symmetry point", unit="J",
+                   value=float(pulse)),
+            Figure(key="program", name="programming a cell, 0.2 %: pulses", unit="J",
+                   value=float(tight.program_energy)),
+            Figure(key="program_time", name="programming a cell, 0.2 %: pulses and reads",
+                   unit="s", value=float(tight.program_time)),
+        )  # fmt: skip
+        section = Section(
+            title="Energy and time",
+            text="Products with every transistor and wire; settling to 1 % of the final value. "
+            f"Assumed: {dataset.attrs['assumed']}.",
+            figures=figures,
+            plots=(
+                Plot(name="settling", caption="Settling against the size of the array.",
+                     figure=plot_settling(dataset)),
+                Plot(name="energy", caption="Energy of a product against the size of the array.",
+                     figure=plot_energy(dataset)),
+            ),
+            provenance={str(k): v for k, v in dataset.attrs.items()},
+        )  # fmt: skip
+        return JobResult(sections=(section,), datasets={"energy": dataset}, problems=())
+
+
+def plot_settling(dataset: xr.Dataset) -> Any:
+    """Draw settling of products and updates against the size, beside read and pulse."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    axis = figure.subplots()
+    sizes = dataset["size"].values
+    axis.loglog(sizes, dataset.settling_time * 1e9, "o-", label="product")
+    axis.loglog(sizes, dataset.update_settling_time * 1e9, "s-", label="parallel update")
+    for level, text in ((100.0, "read, 100 ns"), (2500.0, "pulse, 2.5 us")):
+        axis.axhline(level, color="grey", linestyle="--", linewidth=1.0)
+        axis.text(sizes[0], level * 1.12, text, color="grey", fontsize=8)
+    _size_axis(axis, sizes)
+    axis.set_ylabel("settling to 1 % [ns]")
+    axis.set_ylim(top=8000)
+    axis.legend(frameon=False)
+    return figure
+
+
+def plot_energy(dataset: xr.Dataset) -> Any:
+    """Draw the energy of a product by part against the size."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    axis = figure.subplots()
+    sizes = dataset["size"].values
+    for name, label in (
+        ("array_energy", "array, wires and drivers"),
+        ("wire_energy", "of it in wires and drivers"),
+        ("converter_energy", "output converters"),
+    ):
+        axis.loglog(sizes, dataset[name] * 1e12, "o-", markersize=4, label=label)
+    _size_axis(axis, sizes)
+    axis.set_ylabel("energy of a product [pJ]")
+    axis.legend(frameon=False)
+    return figure
+
+
+def _size_axis(axis: Any, sizes: np.ndarray) -> None:
+    axis.set_xticks(sizes, [f"{n}" for n in sizes])
+    axis.minorticks_off()
+    axis.set_xlabel("rows and columns")
