@@ -189,17 +189,20 @@ def bare_read(array: Array, simulator: Simulator, gate: float, read_voltage: flo
     )
 
 
-def beside(size: int, progress: bool) -> Iterator[Simulator]:
-    """Yield ngspice for the small case, or nothing where `size` is 0 or ngspice is not there."""
-    if size == 0:
+def beside(simulator: Simulator, size: int, progress: bool) -> Iterator[Simulator]:
+    """Yield ngspice for the small case.
+
+    Nothing where `size` is 0, ngspice is not there, or `simulator` is ngspice itself.
+    """
+    if size == 0 or simulator.name == "ngspice":
         return
-    simulator = get_simulator("ngspice")
+    other = get_simulator("ngspice")
     try:
-        getattr(simulator, "version", "")
+        getattr(other, "version", "")
     except SimulatorNotFound as error:
         say(progress, f"no comparison with ngspice: {str(error).splitlines()[0]}")
         return
-    yield simulator
+    yield other
 
 
 def check_beside(size: int) -> None:

@@ -22,7 +22,7 @@ def beside(dataset: xr.Dataset, attribute: str, what: str, required: bool = True
         return None
     return Figure(
         key=attribute,
-        name=f"native against ngspice, {what}",
+        name=f"{dataset.attrs['simulator']} against ngspice, {what}",
         value=100 * value,
         unit="%",
         high=AGREEMENT,

@@ -31,7 +31,7 @@ def beside(
     """One pulse on a few nominal cells, and the heat on top of it, against ngspice."""
     names = "ngspice_change_difference", "ngspice_temperature_difference"
     found = dict.fromkeys(names, float("nan"))
-    for other in common.beside(study.compare_size, progress):
+    for other in common.beside(simulator, study.compare_size, progress):
         n = study.compare_size
         plain = study.array.replace(rows=n, cols=n, parameters={}, selector_parameters={})
         begin = plain.with_states({"c": np.full(plain.shape, window.highest_state)})

@@ -124,7 +124,9 @@ class IrDrop:
         if "parallel" in self.axes["layout"] and not usable:
             raise ConfigError(
                 thing="parallel lines need selectors and word lines along the rows as inputs",
-                value=f"word lines along the {self.array.word_lines}",
+                value="no selector"
+                if self.array.cell.selector is None
+                else f"word lines along the {self.array.word_lines}",
                 next_step="Take crossing lines, or give the cell a selector",
             )
 
@@ -314,7 +316,7 @@ class IrDrop:
     def _beside(self, simulator: Simulator, seed: int, progress: bool) -> tuple[float, float]:
         """Largest differences to ngspice, of currents and of cell voltages, relative."""
         n = self.compare_size
-        for other in common.beside(n, progress):
+        for other in common.beside(simulator, n, progress):
             point = {name: values[0] for name, values in self.axes.items()} | {"size": n}
             array = self.built(point, seed)
             bench = self.testbench(array, self.shares(array, seed), maps=True, seed=seed)

@@ -69,6 +69,8 @@ def assemble(
         "gate": study.gate,
         "inputs": study.inputs,
         "compare_size": study.compare_size,
+        "r_row": study.array.parasitics.r_row,
+        "r_col": study.array.parasitics.r_col,
         "ngspice_current_difference": compared[0],
         "ngspice_voltage_difference": compared[1],
     }

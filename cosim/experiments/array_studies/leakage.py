@@ -263,7 +263,7 @@ class Leakage:
     def _beside(self, simulator: Simulator, seed: int, progress: bool) -> dict[str, float]:
         """Largest differences to ngspice, relative to the largest current of the kind."""
         found = {"ngspice_selected_difference": np.nan, "ngspice_leakage_difference": np.nan}
-        for other in common.beside(self.compare_size, progress):
+        for other in common.beside(simulator, self.compare_size, progress):
             array = self.built(self.compare_size, passive=False)
             worst = np.zeros(2)
             for bias in BIASES:

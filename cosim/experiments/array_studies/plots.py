@@ -39,6 +39,13 @@ def draw_map(figure: Any, axes: Any, values: Any, label: str, title: str, **imag
     figure.colorbar(shown, ax=axes, label=label)
 
 
+def ohm_text(dataset: xr.Dataset, ohms: float) -> str:
+    """Resistance of a segment; of both families where they differ."""
+    a = dataset.attrs
+    value = f"{ohms:g}" if np.isfinite(ohms) else f"{a['r_row']:g}/{a['r_col']:g}"
+    return f"{value} \N{GREEK CAPITAL LETTER OMEGA}"
+
+
 @styled
 def ir_drop_errors(dataset: xr.Dataset) -> Any:
     """Error of the product against size, one line a case, with the limit."""
@@ -54,7 +61,7 @@ def ir_drop_errors(dataset: xr.Dataset) -> Any:
         layout, placement, ohms, high = (
             dataset[n].values[k] for n, k in zip(error.dims[:-1], at, strict=True)
         )
-        text = f"{layout}, {placement}, {ohms:g} \N{GREEK CAPITAL LETTER OMEGA}"
+        text = f"{layout}, {placement}, {ohm_text(dataset, ohms)}"
         if error.sizes["highest"] > 1:
             text += f", to {high * 1e6:.3g} uS"
         axes.loglog(sizes, 100 * error.values[at], marker="o", ms=3.5, label=text,

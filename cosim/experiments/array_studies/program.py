@@ -115,8 +115,10 @@ class ArrayProgram:
         if self.array.cell.selector is None or self.array.word_lines != "row":
             raise ConfigError(
                 thing="programming row by row needs selectors and word lines along the rows",
-                value=f"word lines along the {self.array.word_lines}",
-                next_step="Give the cell a selector",
+                value="no selector"
+                if self.array.cell.selector is None
+                else f"word lines along the {self.array.word_lines}",
+                next_step="Give the cell a selector, and leave word lines along the rows",
             )
         if not hasattr(self.array.cell.reram, "vacancies_at"):
             raise ConfigError(

@@ -33,7 +33,8 @@ def ir_drop(dataset: xr.Dataset) -> Section:
         layout, placement, ohms, high = (
             dataset[n].values[k] for n, k in zip(dims[:-1], at, strict=True)
         )
-        case = f"{layout}, {placement}, {ohms:g} {OHM}, to {show_quantity(float(high), 'S')}"
+        wire = plots.ohm_text(dataset, ohms)
+        case = f"{layout}, {placement}, {wire}, to {show_quantity(float(high), 'S')}"
         text = str(dataset["limit_text"].values[at])
         number = "_".join(str(k) for k in at) if many else ""
         figures.append(
