@@ -160,6 +160,7 @@ def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
 def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     """What was measured after every epoch; arms differ by their line style."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     arms = list(dict.fromkeys(r["arm"] for r in rows))
     algorithms = list(dict.fromkeys(r["algorithm"] for r in rows))
@@ -178,7 +179,7 @@ def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
         )  # fmt: skip
         seen.add(key)
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(label)
     if measure == "perplexity":
         axes.set_yscale("log")
