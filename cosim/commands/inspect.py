@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,9 +59,19 @@ def _listing() -> dict[str, dict[str, str]]:
 
 
 @click.command("list")
+@click.argument("what", required=False, type=click.Choice(["support"]))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="With support: markdown file to put the table into.")  # fmt: skip
 @json_option
-def list_(as_json: bool) -> int:
-    """List models, parameter files, selectors, experiments and simulators."""
+def list_(what: str | None, output: Path | None, as_json: bool) -> int:
+    """List models, parameter files, selectors, experiments and simulators.
+
+    `list support` shows which model is proven in which simulator and analysis, and by which test.
+    """
+    if what == "support":
+        return _list_support(output, as_json)
+    if output is not None:
+        raise ConfigError(thing="-o belongs to `cosim list support`", value=output)
     listing = _listing()
     if as_json:
         print_json({"ok": True, **listing})
@@ -72,6 +83,23 @@ def list_(as_json: bool) -> int:
             click.echo(f"  {name.ljust(width)}  {text}".rstrip())
         click.echo()
     click.echo("More about one: cosim show NAME")
+    return RIGHT
+
+
+def _list_support(output: Path | None, as_json: bool) -> int:
+    from cosim.simulators.support import load_support
+    from cosim.simulators.support_table import put_into, support_rows
+
+    proven = load_support()
+    if output is not None:
+        put_into(output, proven)
+    if as_json:
+        print_json({"ok": True, "proven": proven})
+        return RIGHT
+    head, rows = support_rows(proven)
+    click.echo(table(head, rows))
+    tests = len({row.proof for row in proven})
+    click.echo(f"\n{len(proven)} lines, each proven by a test of the conformance suite ({tests})")
     return RIGHT
 
 
