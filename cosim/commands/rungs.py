@@ -116,23 +116,48 @@ def _number(value: Any) -> str:
 @click.option("--rung", type=click.Choice(["device", "circuit", "array", "behaviour"]),
               help="Only the figures of one rung.")  # fmt: skip
 @click.option("--quick", is_flag=True, help="The short form that CI runs.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for a page with the curves beside the published numbers.")  # fmt: skip
 @json_option
-def validate(rung: str | None, quick: bool, as_json: bool) -> int:
+def validate(rung: str | None, quick: bool, output: Path | None, as_json: bool) -> int:
     """Compute our figures beside the published ones; 1 where one that passed passes no more."""
     from cosim.validate import run_validation
 
-    return UNTRUSTED if run_validation(rung=rung, quick=quick, json=as_json) else RIGHT
+    status = run_validation(rung=rung, quick=quick, json=as_json, output=output)
+    return UNTRUSTED if status else RIGHT
 
 
 @click.command()
 @click.argument("names", nargs=-1)
+@click.option("--only", metavar="NAMES", help="Benchmarks by name, comma between.")
+@click.option("--sizes", metavar="NUMBERS", help="Sizes instead of the usual, comma between.")
+@click.option("--full", is_flag=True,
+              help="Also the sizes and peers that take minutes; half an hour or more.")  # fmt: skip
+@click.option("--threads", type=int, default=1, show_default=True,
+              help="Of the native solver and of libraries that share work.")  # fmt: skip
 @json_option
-def bench(names: tuple[str, ...], as_json: bool) -> int:
-    """Time the solvers on this machine; all benchmarks, or those named."""
-    from cosim.bench import run_benchmarks
+def bench(
+    names: tuple[str, ...], only: str | None, sizes: str | None, full: bool, threads: int,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Time the solvers on this machine beside their peers; all benchmarks, or those named."""
+    from cosim.benchmarks import run_benchmarks
 
-    run_benchmarks(names or None, json=as_json)
+    chosen = [*names, *(n.strip() for n in (only or "").split(",") if n.strip())]
+    run_benchmarks(chosen or None, json=as_json, sizes=_sizes(sizes), full=full, threads=threads)
     return RIGHT
+
+
+def _sizes(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ConfigError(
+            thing="sizes of benchmarks", value=text, limit="whole numbers with commas between",
+            next_step="For example --sizes 64,128",
+        )  # fmt: skip
+    return [int(part) for part in parts]
 
 
 @click.group()

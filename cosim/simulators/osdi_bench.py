@@ -108,7 +108,7 @@ def compare_devices(
     for form in forms:
         engine = replace(base, devices=form, check=False)  # type: ignore[arg-type]
         if form == "osdi":
-            _warm(engine, testbench)
+            warm(engine, testbench)
         before = _processor_seconds()
         result = engine.run(testbench)
         seconds[form] = _processor_seconds() - before
@@ -133,8 +133,8 @@ def compare_devices(
     )
 
 
-def _warm(engine: NgspiceSimulator, testbench: Testbench) -> None:
-    """Compile before the clock runs: it happens once per machine."""
+def warm(engine: NgspiceSimulator, testbench: Testbench) -> None:
+    """Compile the modules of a testbench before the clock runs: it happens once per machine."""
     from cosim.simulators.osdi import chosen_devices, compile_module
     from netlists.osdi import compiled_netlist
 

@@ -1,15 +1,12 @@
-"""The matrix a tile computes, and the benchmark runner."""
+"""The matrix a tile computes."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from compact_models import load_model
-from cosim.bench import run_benchmarks
 from cosim.errors import ConfigError
 from cosim.simulators.native import effective_matrix
 from netlists.array import Array
@@ -40,15 +37,3 @@ def test_matrix_without_wires_is_the_cells_and_with_wires_is_exact():
 def test_parallel_lines_compute_no_product():
     with pytest.raises(ConfigError):
         effective_matrix(resistors(layout=Layout.PARALLEL)[1])
-
-
-def test_benchmarks_report_size_time_and_accuracy(capsys):
-    rows = run_benchmarks(["linear"], sizes=(8,))
-    assert {row.solver for row in rows} >= {"native", "scipy splu"}
-    assert all(row.seconds > 0 and row.size == 8 for row in rows)
-    assert max(row.accuracy for row in rows) < 1e-9
-    assert "native" in capsys.readouterr().out
-    run_benchmarks(["linear"], json=True, sizes=(4,))
-    assert json.loads(capsys.readouterr().out)["rows"][0]["work"] == "linear"
-    with pytest.raises(ConfigError):
-        run_benchmarks(["nothing"])

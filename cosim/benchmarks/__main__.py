@@ -1,0 +1,25 @@
+"""One benchmark at one size in a process of its own, so that its peak of memory is its own.
+
+``python -m cosim.benchmarks SECTION SIZE FULL THREADS`` prints one line of JSON a row.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+from cosim.benchmarks.run import MARK
+from cosim.benchmarks.sections import SECTIONS
+
+
+def main() -> None:
+    """Run what the command line names."""
+    name, size, full, threads = sys.argv[1:]
+    for row in SECTIONS[name].measure(int(size), full == "1", int(threads)):
+        # On a line of its own whatever a peer has printed before.
+        print(f"\n{MARK}{json.dumps(asdict(row))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
