@@ -270,6 +270,13 @@ def plot_levels(dataset: xr.Dataset) -> Any:
             ordered = np.sort(values.isel(level=index).values) * 1e6
             axis.plot(ordered, share * 100.0, color=colours[index], linewidth=1.0)
         axis.set_ylabel("cells [%]")
-        axis.set_title("as programmed" if time is None else f"after {float(time):.3g} s")
+        axis.set_title("as programmed" if time is None else f"after {_spoken(float(time))}")
     axes[-1].set_xlabel("conductance [uS]")
     return figure
+
+
+def _spoken(seconds: float) -> str:
+    for size, name in ((3.156e7, "years"), (86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= size * 0.999:
+            return f"{seconds / size:.3g} {name if round(seconds / size) > 1 else name[:-1]}"
+    return f"{seconds:.3g} s"

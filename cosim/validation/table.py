@@ -280,3 +280,19 @@ def write_baseline(rows: Iterable[Row], path: Path | None = None) -> Path:
         lines.append("")
     chosen.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return chosen
+
+
+def band(row: Row) -> str:
+    """Return the accepted range as text."""
+    if row.high == float("inf"):
+        return f"at least {row.low:.5g}"
+    if row.low == -float("inf"):
+        return f"at most {row.high:.5g}"
+    return f"{row.low:.5g} to {row.high:.5g}"
+
+
+def deviation(row: Row) -> str:
+    """Return how far ours lies from the published number."""
+    if row.ours is None or not row.published:
+        return ""
+    return f"{100.0 * (row.ours / row.published - 1.0):+.1f}\N{NO-BREAK SPACE}%"

@@ -154,3 +154,44 @@ def test_the_command_prints_the_table_and_its_status(monkeypatch, capsys):
 def test_the_committed_baseline_names_rows_of_the_table():
     known = {row.id for row in table.load_rows()}
     assert set(table.baseline()) <= known
+
+
+def test_bands_and_deviations_as_text():
+    assert table.band(ROW) == "4 to 6"
+    assert table.band(replace(ROW, high=math.inf)) == "at least 4"
+    assert table.band(replace(ROW, low=-math.inf)) == "at most 6"
+    assert table.deviation(ROW.judged(Measured(value=5.5))).startswith("+10.0")
+    assert table.deviation(ROW) == ""
+
+
+def test_the_page_has_every_row_and_survives_a_curve_that_fails(monkeypatch, tmp_path):
+    from cosim.validation import curves, page
+
+    def broken(quick):
+        raise NotConverged(thing="nothing settles")
+
+    monkeypatch.setattr(page, "CURVES", {"relaxation": curves.relaxation, "broken": broken})
+    rows = [
+        ROW.judged(Measured(value=9.0, note="so so")),
+        replace(ROW, id="two", quantity="another figure", rung="array"),
+    ]
+    text = page.write(rows, [rows[0]], tmp_path, quick=True).read_text()
+    for part in ("a figure", "another figure", "so so", "nothing settles", "passed in the"):
+        assert part in text
+    assert (tmp_path / "relaxation.png").stat().st_size > 5000
+
+
+def test_the_published_formula_for_wires_takes_nothing_from_nothing():
+    import numpy as np
+
+    from cosim.validation.product import published_wire_loss
+
+    inputs = np.array([[1.0, -0.5]])
+    zero = published_wire_loss(np.zeros((2, 3)), inputs, 0.35)
+    np.testing.assert_array_equal(zero, 0.0)
+    # One row: a = r g |w| |x|, and its only device sits at j = 0 with no share of the loss.
+    one = published_wire_loss(np.array([[0.5]]), np.array([[1.0]]), 0.35)
+    assert one[0, 0] == 0.0
+    two = published_wire_loss(np.ones((2, 1)), np.ones((1, 2)), 0.35)
+    a = 2 * 0.35 * 100e-6 * 2
+    assert two[0, 0] == pytest.approx(a * (a * (0.05 * a - 0.2) + 0.5) * 0.75)
