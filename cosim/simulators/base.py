@@ -14,7 +14,7 @@ from cosim.errors import ConfigError, IncompleteResult, best_matches
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
-SIMULATORS = ("native", "ngspice", "vacask")
+SIMULATORS = ("native", "neospice", "ngspice", "vacask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class RunProvenance:
     warnings : tuple of str
         What the simulator or the checks had to say about a run that still counts.
     devices : str
-        How the simulator evaluated the devices: ``"subcircuit"`` or ``"osdi"`` in ngspice.
+        How the simulator evaluated the devices: ``"subcircuit"`` (behavioural sources) or
+        ``"osdi"`` (compiled Verilog-A); empty in the native solver, which has one way.
     """
 
     simulator: str
@@ -121,7 +122,7 @@ def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Sim
 
     Parameters
     ----------
-    simulator : {"ngspice", "native", "vacask"} or Simulator
+    simulator : {"ngspice", "native", "vacask", "neospice"} or Simulator
     **options
         Passed to the simulator's constructor.
 
@@ -145,6 +146,10 @@ def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Sim
         from cosim.simulators.vacask import VacaskSimulator
 
         return VacaskSimulator(**options)
+    if simulator == "neospice":
+        from cosim.simulators.neospice import NeospiceSimulator
+
+        return NeospiceSimulator(**options)
     raise ConfigError(
         thing="unknown simulator",
         value=simulator,

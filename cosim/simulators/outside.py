@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -80,6 +81,8 @@ class Program:
         Whether a log says that the netlist was not taken as it is, though there is a result.
     warning : str
         Regular expression of a warning, with one group.
+    names : str
+        File with the vectors that shall come back, as a JSON list, for a program that needs one.
     """
 
     label: str
@@ -90,6 +93,7 @@ class Program:
     diverged: Callable[[str], bool]
     refused: Callable[[str], bool] = lambda log: False
     warning: str = r"(?i)warning: (.*)"
+    names: str = ""
 
 
 def run_outside(
@@ -151,6 +155,9 @@ def execute(
         for stem, text in netlist.modules.items():
             (directory / f"{stem}.osdi").symlink_to(compile_module(text, name=stem))
         (directory / program.netlist_name).write_text(netlist.text, encoding="utf-8")
+        if program.names:
+            wanted = json.dumps(list(netlist.vectors.values()))
+            (directory / program.names).write_text(wanted, encoding="utf-8")
         outcome = run_process(
             list(program.command),
             directory=directory,

@@ -187,7 +187,7 @@ def available_simulators() -> dict[str, Simulator]:
         if loads_compiled_models(program) and compiler_works():
             compiled = NgspiceSimulator(executable=executable, devices="osdi")
             found.setdefault(f"ngspice {version} osdi", compiled)
-    for name in ("vacask", "native"):
+    for name in ("vacask", "neospice", "native"):
         simulator: Any = get_simulator(name)
         try:
             simulator.version  # noqa: B018
