@@ -257,7 +257,8 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
     outside = {role: device.outside for role, device in devices.items()}
     elements = testbench_elements(testbench)
     rest = []
-    open_ports, renamed = frozenset[str](), dict[str, str]()
+    open_ports = frozenset[str]()
+    renamed: Mapping[str, str] = {}
     if isinstance(array.cell.reram, ForeignModel):
         own = [element for element in elements if element.role == "reram"]
         elements = [element for element in elements if element.role != "reram"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from cosim.errors import InconsistentResult
+from cosim.errors import InconsistentResult, SimulatorNotFound
 from cosim.simulators.check import CheckedCells, Checker, _slope
 from cosim.simulators.osdi import chosen_devices, loads_compiled_models
 
@@ -60,7 +60,16 @@ def simulator_of(simulator: NgspiceSimulator | None, *, compiled: bool) -> Ngspi
     if named and chosen.executable is None and not able:
         chosen = replace(chosen, executable=named)
     chosen = replace(chosen, devices="osdi")
-    chosen_devices(chosen)
+    try:
+        chosen_devices(chosen)
+    except SimulatorNotFound as error:
+        raise SimulatorNotFound(
+            thing="a device of this circuit exists as compiled Verilog-A only, and " + error.thing,
+            value=error.value,
+            limit=error.limit,
+            next_step="`.ci/ngspice-backports DIR` gets an ngspice that does (name it in "
+            "COSIM_NGSPICE_OSDI), pip install 'reram-cosim[verilog-a]' the compiler",
+        ) from error
     return chosen
 
 
