@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -38,6 +38,9 @@ from pydantic import (
 
 from cosim.errors import ConfigError, best_matches
 from cosim.quantities import read_quantity
+
+if TYPE_CHECKING:
+    from cosim.simulators.base import Simulator
 
 LARGEST_STUDY_FILE = 1_000_000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -175,6 +178,22 @@ class ArrayTable(Table):
     parasitics: ParasiticsTable = Field(default_factory=ParasiticsTable)
 
 
+SimulatorName = Literal["ngspice", "native", "neospice", "vacask"]
+
+
+class SimulatorTable(Table):
+    """``[simulator]``, in place of ``simulator = "name"``.
+
+    ``devices`` says how ngspice evaluates them: ``"osdi"`` (compiled Verilog-A), ``"subcircuit"``
+    (behavioural sources), or ``"auto"``: compiled where this machine can. ``deadline`` is the
+    time after which one run is stopped.
+    """
+
+    name: SimulatorName = "ngspice"
+    devices: Literal["auto", "subcircuit", "osdi"] = "auto"
+    deadline: quantity("s") | None = Field(default=None, gt=0)  # type: ignore[valid-type]
+
+
 class StudyFile(Table):
     """A whole study file.
 
@@ -183,6 +202,8 @@ class StudyFile(Table):
     experiment : tuple of str
         What is run, in order, each on the state that the one before it left.
     title, seed, simulator : str, int, str
+    devices, deadline
+        Of ``[simulator]``.
     cell, array : tables
     settings : dict of str to dict
         For each experiment the values given for it, in SI; what is not given keeps its default.
@@ -193,7 +214,9 @@ class StudyFile(Table):
     experiment: tuple[Name, ...] = Field(min_length=1, max_length=16)
     title: Text = ""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
-    simulator: Literal["ngspice", "native", "vacask"] = "ngspice"
+    simulator: SimulatorName = "ngspice"
+    devices: Literal["auto", "subcircuit", "osdi"] = "auto"
+    deadline: float | None = None
     cell: CellTable = Field(default_factory=CellTable)
     array: ArrayTable = Field(default_factory=ArrayTable)
     settings: dict[Name, dict[str, Any]] = Field(default_factory=dict)
@@ -204,6 +227,20 @@ class StudyFile(Table):
     def path(self) -> Path | None:
         """The file it was read from; relative paths in a study start there."""
         return self._path
+
+    @property
+    def engine(self) -> str | Simulator:
+        """The simulator for experiments: its name where nothing else is asked for."""
+        options: dict[str, Any] = {}
+        if self.devices != "auto":
+            options["devices"] = self.devices
+        if self.deadline is not None:
+            options["deadline"] = self.deadline
+        if not options:
+            return self.simulator
+        from cosim.simulators.base import get_simulator
+
+        return get_simulator(self.simulator, **options)
 
     @property
     def name(self) -> str:
@@ -294,14 +331,14 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
         raise ConfigError(
             thing=f"{source}: each experiment runs once, and at least one", value=names
         )
-    common = {k: v for k, v in content.items() if k in StudyFile.model_fields and k != "settings"}
+    known = set(StudyFile.model_fields) - {"settings", "devices", "deadline"}
+    common = {k: v for k, v in content.items() if k in known} | _simulator(content, source)
     settings: dict[str, Any] = {}
     for key, value in content.items():
         if key in common:
             continue
         if key not in names:
-            known = [n for n in StudyFile.model_fields if n != "settings"]
-            step = best_matches(key, known + names)
+            step = best_matches(key, sorted(known) + names)
             if key in EXPERIMENTS:
                 step = f"Add '{key}' to experiment, or remove its table"
             raise ConfigError(thing=f"{source} has an unknown key", value=key, next_step=step)
@@ -313,6 +350,22 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
     study = _validate(StudyFile, common, source)
     assert isinstance(study, StudyFile)
     return study
+
+
+def _simulator(content: dict[str, Any], source: str) -> dict[str, Any]:
+    """Fields of a ``[simulator]`` table."""
+    if not isinstance(content.get("simulator"), dict):
+        return {}
+    table = _validate(SimulatorTable, content["simulator"], f"{source}: [simulator]")
+    assert isinstance(table, SimulatorTable)
+    if table.devices != "auto" and table.name != "ngspice":
+        raise ConfigError(
+            thing=f"{source}: {table.name} evaluates devices in one way",
+            value=table.devices,
+            limit="devices is a choice of ngspice",
+            next_step='Remove devices, or write name = "ngspice"',
+        )
+    return {"simulator": table.name, "devices": table.devices, "deadline": table.deadline}
 
 
 def _validate(model: type[BaseModel], values: dict[str, Any], source: str) -> BaseModel:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from cosim.behavioural.device import BehaviouralDevice
+    from cosim.simulators.base import Simulator
     from netlists import Cell
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +35,7 @@ def read_digits(
     images: int,
     wire_resistance: float,
     seed: int,
-    simulator: str,
+    simulator: str | Simulator,
     get: Callable[[str, Callable[[], xr.Dataset]], xr.Dataset],
     progress: bool = True,
 ) -> tuple[BehaviouralDevice, Section]:
@@ -89,7 +90,9 @@ def read_digits(
     return device, _section(classifier, tile, circuit, currents, images)
 
 
-def _table(cell: Cell, states: FloatArray, seed: int, simulator: str, progress: bool) -> xr.Dataset:
+def _table(
+    cell: Cell, states: FloatArray, seed: int, simulator: str | Simulator, progress: bool
+) -> xr.Dataset:
     """Cell current over read voltage and state, from the same circuit simulator."""
     from cosim.experiments import Read
     from netlists import Array

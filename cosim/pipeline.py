@@ -95,7 +95,8 @@ def result_key(study: StudyFile, array: Array, what: object) -> str:
     from cosim.study import code_fingerprint
 
     # The devices count by their values: a parameter file may change under its name.
-    parts = (study.seed, study.simulator, array.fingerprint, what, code_fingerprint())
+    how = (study.simulator, study.devices)
+    parts = (study.seed, how, array.fingerprint, what, code_fingerprint())
     text = repr(parts)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -191,7 +192,7 @@ def run_study(
             dataset = run_resumed(
                 experiment,
                 folder / FINISHED_CELLS,
-                simulator=study.simulator,
+                simulator=study.engine,
                 seed=study.seed + step,
                 progress=not quiet,
                 fresh=fresh,

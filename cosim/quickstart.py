@@ -94,7 +94,7 @@ class Quickstart:
         from cosim.report import Plot, Section, describe
 
         array = build_array(study)
-        seed, simulator = study.seed, study.simulator
+        seed, simulator = study.seed, study.engine
         steps = _Steps(
             folder=folder, study=study, array=array, settings=self, fresh=fresh, progress=progress
         )
