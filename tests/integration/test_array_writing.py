@@ -17,6 +17,7 @@ from cosim.experiments.array_studies import (
     IrDrop,
     Leakage,
     report_table,
+    row_loop,
 )
 from cosim.experiments.array_studies.disturb_data import ROLES
 from cosim.experiments.array_studies.row_drives import write_drives
@@ -180,3 +181,29 @@ def test_published_bound_stands_only_beside_its_own_device(
     assert known is not None
     assert known.value == 0.005
     assert figures["k_third_g_max_100000"].published is None
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_row_alone_stands_for_the_whole_array(
+    array: cs.Array, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires = cs.Parasitics(r_row=3.0, r_col=2.0, r_driver=5.0)
+    small = array.replace(rows=2, cols=2, layout=layout, parasitics=wires)
+    study = ArrayProgram(small, acceptance_range=0.1, limit=6, compare_size=0)
+    alone = study.run(seed=7, progress=False)
+    monkeypatch.setattr(row_loop, "_alone", lambda *_: None)
+    whole = study.run(seed=7, progress=False)
+    assert alone.attrs["rows_in_whole_array"] == 0
+    assert whole.attrs["rows_in_whole_array"] == 2
+    assert (alone.pulses == whole.pulses).all()
+    assert alone.final_c.values == pytest.approx(whole.final_c.values, rel=1e-7)
+    assert alone.energy.values == pytest.approx(whole.energy.values, rel=1e-6)
+
+
+def test_rows_that_leak_are_solved_with_the_whole_array(array: cs.Array) -> None:
+    study = ArrayProgram(
+        array.replace(rows=2, cols=2, layout=Layout.PARALLEL), acceptance_range=0.2, limit=2,
+        gate_off=0.6, compare_size=0,
+    )  # fmt: skip
+    found = study.run(seed=7, progress=False)
+    assert found.attrs["rows_in_whole_array"] == 2

@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models import noise
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
 from cosim.experiments.array_studies.program_data import TARGETS, assemble, beside
-from cosim.experiments.array_studies.row_drives import read_drives, write_drives
-from cosim.experiments.array_studies.session import Session, States
+from cosim.experiments.array_studies.row_drives import write_drives
+from cosim.experiments.array_studies.row_loop import close_loop
+from cosim.experiments.array_studies.session import Session
 from cosim.experiments.base import (
-    CYCLES,
     check_range,
     generator,
     with_spread,
 )
 from cosim.experiments.cells import Group, Measured
-from cosim.experiments.cycles import cycle_spreads, deviate
 from cosim.experiments.program_verify import AMPLITUDES
 from cosim.experiments.resume import FinishedCells
 from cosim.simulators.base import Result, Simulator, get_simulator
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _PER_CELL = ("set_pulses", "reset_pulses", "reading", "reached", "accepted_c", "done_c")
-_PER_ROW = ("write_energy", "read_energy", "write_slots", "reads")
+_PER_ROW = ("write_energy", "read_energy", "write_slots", "reads", "whole_array")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,8 @@ class ArrayProgram:
     The loop and its amplitudes are the published ones [Falcone2025]: SET below, RESET above the
     band, 1.35/-1.5 V up to 30 uS, 1.35/-1.3 V up to 60 uS, 1.5/-1.3 V beyond. Cells of a row that
     need no pulse are inhibited: their two lines are at the same potential. Energy is what the
-    drivers of bit and source lines deliver; gates and periphery are not in it.
+    drivers of bit and source lines deliver; gates and periphery are not in it. Rows are solved as
+    :mod:`cosim.experiments.array_studies.row_loop` says.
     """
 
     array: Array
@@ -254,8 +253,8 @@ class ArrayProgram:
             measured = finished.load(group) if finished else None
             if measured is None:
                 # A fresh session's first solution is no other row's: resumed runs are the same.
-                part, states = self._row(
-                    array, row, wanted[row], session, states, (seed, number), script
+                part, states = close_loop(
+                    self, array, row, wanted[row], session, states, (seed, number), script
                 )
                 kept = {f"state_{n}": v for n, v in states.items()}
                 record = Result(axis=np.empty(0), data={}, provenance=session.provenance())
@@ -274,75 +273,3 @@ class ArrayProgram:
             bar.set_postfix_str(f"{total['set_pulses'].sum() + total['reset_pulses'].sum():.0f} "
                                 "pulses", refresh=False)  # fmt: skip
         return total | {"states": states, "records": records}
-
-    def _row(
-        self,
-        array: Array,
-        row: int,
-        wanted: Floats,
-        session: Session,
-        states: States,
-        stream: tuple[int, int],
-        script: list[tuple[int, Floats]] | None = None,
-    ) -> tuple[dict[str, Any], States]:
-        """Close the loop on one row; results of its cells, and the states of all cells.
-
-        `stream` is the seed and the number of this row's turn; pulses are noted in `script`.
-        """
-        rng = generator(stream[0], CYCLES, row, stream[1])
-        spreads = cycle_spreads(array) if self.cycle_spread else {}
-        bases = {n: array.parameter_array(n) for n in spreads}
-        cols = array.cols
-        count = {"set_pulses": np.zeros(cols), "reset_pulses": np.zeros(cols)}
-        energy = {"write_energy": 0.0, "read_energy": 0.0}
-        slots = reads = 0
-        accepted, reading = np.zeros(cols), np.zeros(cols)
-        zone = np.searchsorted([a[0] for a in AMPLITUDES], wanted)
-        heights = {
-            "set_pulses": np.array([a[1] for a in AMPLITUDES])[zone],
-            "reset_pulses": np.array([a[2] for a in AMPLITUDES])[zone],
-        }
-        verify = read_drives(self, array, row)
-        groups = [np.arange(cols)] if self.order == "row" else [np.array([j]) for j in range(cols)]
-        reached = np.zeros(cols, dtype=bool)
-        for members in groups:
-            active = np.isin(np.arange(cols), members)
-            while True:
-                current, power = session.read(verify, states)
-                energy["read_energy"] += power * self.read_width
-                reads += 1
-                seen = current / self.read_voltage
-                if self.read_noise:
-                    seen = noise.read(seen, self.read_delay, rng)
-                reading = np.where(active, seen, reading)
-                good = active & (np.abs(seen - wanted) <= self.acceptance_range * wanted)
-                reached |= good
-                accepted = np.where(good, states["c"][row], accepted)
-                active &= ~good
-                tired = count["set_pulses"] + count["reset_pulses"] >= self.limit
-                active &= ~tired
-                if not active.any():
-                    break
-                for name, side in (("set_pulses", seen < wanted), ("reset_pulses", seen > wanted)):
-                    who = active & side
-                    if not who.any():
-                        continue
-                    z = rng.standard_normal((len(spreads), cols))
-                    values = {}
-                    for k, (n, base) in enumerate(bases.items()):
-                        values[n] = base.copy()
-                        values[n][row] = deviate(base[row], spreads[n], z[k])
-                    amplitudes = np.where(who, heights[name], 0.0)
-                    if script is not None:
-                        script.append((row, amplitudes))
-                    drives = write_drives(self, array, row, amplitudes)
-                    states, joules = session.pulse(drives, states, values)
-                    energy["write_energy"] += joules
-                    count[name][who] += 1
-                    slots += 1
-        outputs = {
-            **count, **energy, "reading": reading, "reached": reached, "write_slots": slots,
-            "reads": reads, "accepted_c": np.where(reached, accepted, states["c"][row]),
-            "done_c": states["c"][row].copy(),
-        }  # fmt: skip
-        return {n: np.asarray(v, dtype=float) for n, v in outputs.items()}, states

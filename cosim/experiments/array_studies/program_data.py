@@ -127,6 +127,7 @@ def assemble(
         "read_width": study.read_width,
         "read_voltage": study.read_voltage,
         "layout": array.layout.value,
+        "rows_in_whole_array": int(done["whole_array"].sum()),
         "r_row": array.parasitics.r_row,
         "r_col": array.parasitics.r_col,
         "spreads": f"device {study.device_spread}, cycle {study.cycle_spread}, read noise "

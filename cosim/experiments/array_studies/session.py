@@ -59,6 +59,7 @@ class Session:
     version: str = field(default="", init=False)
     _systems: dict[bool, ArraySystem] = field(default_factory=dict, init=False)
     _hash: Any = field(default_factory=hashlib.sha256, init=False)
+    _hashed: bool = field(default=False, init=False)
 
     def start(self) -> States:
         """Held states of the array at its start, each (rows, cols), normalised."""
@@ -130,6 +131,12 @@ class Session:
         lines = range(array.line_set("sl").count)
         taken = np.array([-float(result[f"i(sl{k})"][0]) for k in lines])
         return taken, float(common.driver_power(bench.drives, result)[0])
+
+    def absorb(self, other: Session) -> None:
+        """Count what another session did as this one's."""
+        self.wall_time += other.wall_time
+        self.warnings.update(other.warnings)
+        self._hash.update(other._hash.digest())
 
     def provenance(self) -> RunProvenance:
         """Where the results of all pulses so far came from."""
@@ -203,7 +210,9 @@ class Session:
         """Feed what decides a pulse to the hash of the session."""
         if self.simulator.name != "native":
             return
-        self._hash.update(self.array.fingerprint.encode())
+        if not self._hashed:
+            self._hash.update(self.array.fingerprint.encode())
+            self._hashed = True
         for part in (drives, parameters, states):
             for name, value in part.items():
                 self._hash.update(name.encode())
