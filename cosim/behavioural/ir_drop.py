@@ -114,11 +114,11 @@ def _by_lines(conductance: FloatArray, parasitics: Parasitics, drive: Drive) -> 
     from cosim.simulators.native import LinearCrossbar, Lines
 
     rows, cols = conductance.shape
-    families = (
+    bit, source = (
         Lines.driven(count, r, driver=parasitics.r_feed + r, ends=ends)
         for count, r, ends in (
             (rows, parasitics.r_row, drive.bit_line),
             (cols, parasitics.r_col, drive.source_line),
         )
     )
-    return np.asarray(LinearCrossbar(conductance, *families).effective_conductance())
+    return np.asarray(LinearCrossbar(conductance, bit, source).effective_conductance())

@@ -4,6 +4,7 @@ import pytest
 from cosim.network import speed
 
 
+@pytest.mark.slow
 def test_training_and_inference_rows_without_a_peer(monkeypatch):
     monkeypatch.delenv("COSIM_DATA", raising=False)
     speed.pictures.cache_clear()

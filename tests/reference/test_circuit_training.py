@@ -1,0 +1,32 @@
+"""The rungs against each other while a network learns; bounds are those stated for each rung."""
+
+import numpy as np
+import pytest
+
+from cosim.network.circuit_study import plot, run_circuit_study, table
+
+SMALL = {"side": 4, "classes": [0, 1], "samples": 60, "rate": 0.5, "evaluate_every": 2}
+
+
+@pytest.mark.slow
+def test_behaviour_follows_the_array_rung_within_two_percent_of_the_window(tmp_path):
+    found = run_circuit_study(SMALL, tmp_path, progress=False)
+    assert int(found.pulses.sum()) > 10
+    drift = found["drift_max"].sel(rung="behaviour").values
+    assert drift[-1] < 0.02
+    assert np.isnan(found["drift_max"].sel(rung="ngspice").values).all()
+    array, same, _ = found["accuracy"].values[-1]
+    assert same == pytest.approx(array, abs=0.05)
+    assert "behaviour rms" in table(found)
+    assert (tmp_path / "circuit.nc").exists()
+    assert plot(found) is not None
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_ngspice_follows_the_same_pulses(ngspice):
+    found = run_circuit_study(
+        SMALL | {"side": 2, "samples": 10, "rate": 2.0, "ngspice_steps": 1}, progress=False
+    )
+    assert int(found.pulses.sum()) > 0
+    assert np.nanmax(found["drift_max"].sel(rung="ngspice").values) < 1e-3
