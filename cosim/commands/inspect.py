@@ -52,6 +52,8 @@ def _listing() -> dict[str, dict[str, str]]:
         },
         "simulators": {
             "ngspice": "circuit rung: every cell, transistor and wire, in time",
+            "vacask": "circuit rung: the same compiled devices, another simulator",
+            "neospice": "circuit rung: the same netlists, a simulator of Python packages only",
             **({"native": "array rung: the same equations, Newton on the whole array"}
                if "native" in SIMULATORS else {}),
         },

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cosim.simulators.ngspice import NgspiceSimulator
 
 _DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.control\nosdi\necho probe-done\nquit 0\n.endc\n.end\n"
+_KLU_DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.options klu\n.op\n.end\n"
 _LACKS = re.compile(r"no such command|not found|unknown command|not implemented", re.IGNORECASE)
 _TIMEOUT = 120.0  # s; ours take less than one, foundry models some tens
 _HOW_TO_COMPILE = "pip install 'reram-cosim[verilog-a]' (and the linker `ld`: binutils)"
@@ -34,18 +35,32 @@ _HOW_TO_COMPILE = "pip install 'reram-cosim[verilog-a]' (and the linker `ld`: bi
 
 def loads_compiled_models(program: str) -> bool:
     """Whether an ngspice has the ``osdi`` command."""
+    answer = _ask(program, _DECK)
+    return "probe-done" in answer and not _LACKS.search(answer)
+
+
+def solves_with_klu(program: str) -> bool:
+    """Whether an ngspice has the solver that netlists of large arrays ask for.
+
+    One built without it takes its own and says nothing.
+    """
+    return re.search(r"(?i)using klu", _ask(program, _KLU_DECK)) is not None
+
+
+def _ask(program: str, deck: str) -> str:
     try:
         stamp = Path(program).stat().st_mtime_ns
     except OSError:
-        return False
-    return _probe(program, stamp)
+        return ""
+    return _answer(program, deck, stamp)
 
 
-@lru_cache(maxsize=8)
-def _probe(program: str, stamp: int) -> bool:
+@lru_cache(maxsize=16)
+def _answer(program: str, deck: str, stamp: int) -> str:
+    """What a program prints for a netlist; empty when it does not answer."""
     with tempfile.TemporaryDirectory(prefix="cosim-probe-") as folder:
         path = Path(folder) / "probe.cir"
-        path.write_text(_DECK, encoding="utf-8")
+        path.write_text(deck, encoding="utf-8")
         try:
             done = subprocess.run(
                 [program, "-b", path.name],
@@ -56,9 +71,8 @@ def _probe(program: str, stamp: int) -> bool:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return False
-    answer = (done.stdout + done.stderr).decode(errors="replace")
-    return "probe-done" in answer and not _LACKS.search(answer)
+            return ""
+    return (done.stdout + done.stderr).decode(errors="replace")
 
 
 def compiler() -> str | None:
