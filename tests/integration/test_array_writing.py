@@ -22,7 +22,7 @@ from cosim.experiments.array_studies import (
 from cosim.experiments.array_studies.disturb_data import ROLES
 from cosim.experiments.array_studies.row_drives import write_drives
 from cosim.experiments.array_studies.session import Session
-from cosim.experiments.array_studies.window import find_window
+from cosim.experiments.array_studies.window import find_window, mean_rate
 from cosim.experiments.base import with_spread
 from cosim.report import describe
 from netlists import Layout, Waveform
@@ -207,3 +207,15 @@ def test_rows_that_leak_are_solved_with_the_whole_array(array: cs.Array) -> None
     )  # fmt: skip
     found = study.run(seed=7, progress=False)
     assert found.attrs["rows_in_whole_array"] == 2
+
+
+def test_spread_from_pulse_to_pulse_raises_the_mean_drift(array: cs.Array) -> None:
+    cold = np.full(array.shape, 300.0)
+    changed = mean_rate(array, 1.0, cold)
+    base = array.parameter_array("E_i_set0")
+    lowered = base - changed.parameter_array("E_i_set0")
+    kt = 1.380649e-23 * 300.0
+    rng = np.random.default_rng(0)
+    drawn = np.exp(-8.2e-21 * rng.standard_normal(400_000) / kt).mean()
+    assert np.exp(lowered[0, 0] / kt) == pytest.approx(drawn, rel=0.05)
+    assert changed.parameter_array("E_i_reset") == pytest.approx(array.parameter_array("E_i_reset"))

@@ -13,7 +13,7 @@ from cosim.errors import ConfigError, best_matches
 from cosim.experiments.array_studies import common
 from cosim.experiments.array_studies.disturb_data import assemble, beside
 from cosim.experiments.array_studies.session import Session, precise
-from cosim.experiments.array_studies.window import Window, find_window
+from cosim.experiments.array_studies.window import Window, find_window, mean_rate
 from cosim.experiments.base import check_range, with_spread
 from cosim.experiments.cells import Group, Measured
 from cosim.experiments.disturb import BOUNDS
@@ -64,6 +64,8 @@ class ArrayDisturb:
         In the train, cells at full voltage keep their state, as under updates of both signs.
     device_spread : bool
         Draw the devices from `seed` where the array does not give them.
+    cycle_spread : bool
+        In the train, drift at the mean rate over the pulse-to-pulse spread of the barriers.
     tolerance : float
         Error of a state per jump of the pulse-train integration [1].
     compare_size : int
@@ -92,6 +94,7 @@ class ArrayDisturb:
     middle: float | None = None
     hold_selected: bool = True
     device_spread: bool = True
+    cycle_spread: bool = False
     tolerance: float = 1e-4
     compare_size: int = 3
 
@@ -284,14 +287,16 @@ class ArrayDisturb:
         selected = self.role(scheme) == 3
         drives = self.drives(begin, scheme, self.pulse(amplitude))
         before = common.device_conductance(begin)
-        fine = precise(simulator)
-        session = Session(array=begin, simulator=fine)
+        session = Session(array=begin, simulator=precise(simulator))
         after, _ = session.pulse(drives, session.start())
         top = self.top(begin, scheme, amplitude, simulator)
         held = begin
         if self.hold_selected:
             frozen = np.where(selected, 0.0, begin.parameter_array("nu_i"))
             held = begin.with_parameters(nu_i=frozen)
+        heat = begin.parameter_array("T_0") + top["state:dT"][0]
+        if self.cycle_spread:
+            held = mean_rate(held, amplitude, heat)
         bench = self.testbench(held, scheme, amplitude)
         train = run_train(
             bench,
@@ -312,7 +317,7 @@ class ArrayDisturb:
             outputs={
                 "change": np.array(change),
                 "full_change": common.device_conductance(begin.with_states(after)) - before,
-                "temperature": begin.parameter_array("T_0") + top["state:dT"][0],
+                "temperature": heat,
                 "voltage": top["cell_voltage"][0],
                 "vacancies": states[-1],
             },

@@ -95,7 +95,8 @@ def assemble(
     }
     attributes = provenance(study, array, simulator, seed, results)
     attributes |= {n: getattr(study, n) for n in ("up", "down", "width", "set_gate",
-                   "reset_gate", "hold_selected", "device_spread", "compare_size")}  # fmt: skip
+                   "reset_gate", "hold_selected", "device_spread", "cycle_spread",
+                   "compare_size")}  # fmt: skip
     attributes |= window.conductances
     attributes |= {
         "roles": ", ".join(ROLES),

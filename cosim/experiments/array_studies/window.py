@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.experiments.array_studies import common
+from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
-from cosim.experiments.pulse_map import Access
+from cosim.experiments.pulse_map import BOLTZMANN, Access
 from netlists import Array
 
 if TYPE_CHECKING:
@@ -119,3 +120,27 @@ def _ends(population: Population, study: ArrayDisturb, array: Array) -> dict[str
         "g_min": mean([-1] * loop.ramp, loop.window),
         "g_sp": mean([1, -1] * (loop.alternating // 2), loop.alternating // 2),
     }
+
+
+def mean_rate(array: Array, amplitude: float, temperature: Floats) -> Array:
+    """The array with barriers at which cells drift as they do on average over many pulses.
+
+    A normal spread sigma of the barrier makes the rate log-normal, with a mean that is
+    exp(sigma^2 / 2 (kT)^2) times that at the mean barrier: sigma^2 / 2 kT less of it. The relative
+    error of a sum over N pulses is sqrt((exp(sigma^2 / (kT)^2) - 1) / N), 0.03 at 293 K, 51 meV
+    and 100 000 pulses.
+
+    Parameters
+    ----------
+    amplitude : float
+        Of the pulses; its sign decides which barrier [V].
+    temperature : ndarray, shape (rows, cols)
+        Of the dome during a pulse [K].
+    """
+    name = "E_i_set0" if amplitude > 0 else "E_i_reset"
+    spread = cycle_spreads(array).get(name)
+    if spread is None:
+        return array
+    base = array.parameter_array(name)
+    sigma = spread.sigma * (np.abs(base) if spread.relative else 1.0)
+    return array.with_parameters(**{name: base - sigma**2 / (2.0 * BOLTZMANN * temperature)})
