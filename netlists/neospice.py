@@ -169,7 +169,8 @@ def _closing(text: str, position: int) -> int:
 
 def _split(text: str, mark: str, limit: int = -1) -> list[str]:
     """Parts between marks that stand in no parentheses."""
-    parts, depth, begin = [], 0, 0
+    parts: list[str] = []
+    depth, begin = 0, 0
     for k, letter in enumerate(text):
         depth += (letter == "(") - (letter == ")")
         if letter == mark and depth == 0 and limit != len(parts):
