@@ -86,15 +86,12 @@ def transistor(
     if as_json:
         print_json({
             "ok": True, "parameters": path, "card": found.card, "mean_error": found.mean_error,
-            "worst_error": found.worst_error,
+            "worst_error": found.worst_error, "linear_error": found.linear_error,
             "gate_capacitance_error": found.gate_capacitance_error, "regions": found.regions,
         })  # fmt: skip
         return RIGHT
     rows = [(r.name, f"{r.mean:.2%}", f"{r.worst:.2%}", str(r.points)) for r in found.regions]
     click.echo(table(("region", "mean error", "worst", "points"), rows))
-    click.echo(
-        f"\nover the on-current of each gate curve: mean {found.mean_error:.2%}, worst "
-        f"{found.worst_error:.2%}; gate capacitance within {found.gate_capacitance_error:.0%}"
-    )
+    click.echo(f"\n{found.summary}")
     click.echo(f"parameters: {path}")
     return RIGHT

@@ -42,7 +42,8 @@ def test_shipped_stand_ins_are_what_the_fit_finds(ngspice, name):
     shipped = load_model("nmos_3v3", f"nmos_3v3_{name}").parameters
     for constant in (*CONSTANTS, *CHARGES):
         assert found.parameters[constant] == pytest.approx(shipped[constant], rel=2e-3), constant
-    assert found.mean_error < 0.009
+    assert found.mean_error < 0.01
+    assert found.linear_error < 0.015
     assert found.worst_error < 0.08
     assert found.summary in shipped.parameter("threshold_voltage").calibrated_to
 

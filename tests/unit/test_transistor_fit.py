@@ -30,7 +30,8 @@ def test_a_card_has_a_stand_in_that_says_what_it_is_worth(card):
     assert {str(q.provenance) for q in fitted} == {"calibrated"}
     assert all("mean error" in q.calibrated_to for q in fitted)
     assert len(fitted) == 18
-    assert float(model.on_resistance(gate=1.2)) == pytest.approx(800, rel=0.05)
+    card_itself = {"gf180mcu_nfet_03v3": 806, "sg13_hv_nmos": 798}[card]
+    assert float(model.on_resistance(gate=1.2)) == pytest.approx(card_itself, rel=0.025)
 
 
 def test_charges_are_found_again():
