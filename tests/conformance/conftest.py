@@ -18,6 +18,7 @@ from cosim.simulators.base import Result
 from cosim.simulators.ngspice import NgspiceSimulator
 from cosim.simulators.osdi import compiler_works, loads_compiled_models
 from cosim.simulators.support import Proven, load_support, write_support
+from cosim.simulators.support_table import put_into
 from cosim.simulators.vacask import VacaskSimulator
 from netlists.testbench import DcSweep, OperatingPoint, Testbench
 
@@ -143,6 +144,7 @@ class Record:
                 if row.proof not in self.passed and (here / _file_of(row.proof)).is_file()
             }
             write_support(kept | self.proven)
+            put_into(here.parents[1] / "README.md", load_support())
         if self.unproven() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
