@@ -11,6 +11,7 @@ from cosim.errors import ConfigError
 from cosim.experiments.cells import single_cell
 from cosim.experiments.pulse_update import PulseUpdate
 from cosim.simulators.native import NativeSimulator
+from cosim.simulators.native.jumps import find_trains
 from cosim.simulators.native.train import run_train
 from netlists import bias
 from netlists.analysis import OperatingPoint, Transient
@@ -122,3 +123,47 @@ def test_separate_cells_are_the_cells_one_at_a_time():
         one = alone.run(simulator=NativeSimulator(state_tolerance=1e-5), progress=False)
         assert_allclose(together.final_c[i, j], one.final_c[0, 0], rtol=1e-3)
         assert_allclose(together.initial_conductance[i, j], one.initial_conductance, rtol=1e-8)
+
+
+def test_equal_pulses_in_a_run_are_taken_by_jumps():
+    update = pulsed(cycle_spread=False)
+    up_and_down = np.repeat([0.9, -0.8], 200)
+    testbench = update.testbench(update.array, up_and_down)
+    every = NativeSimulator(state_tolerance=1e-5).run(testbench)
+    fast = NativeSimulator(train_from=100).run(testbench)
+    assert len(fast.provenance.warnings) == 2
+    assert "multirevolution" in fast.provenance.warnings[0]
+    assert "error estimate" in fast.provenance.warnings[0]
+    assert fast.axis.size < 0.5 * every.axis.size
+    assert np.all(np.diff(fast.axis) >= 0)
+    assert fast["residual"].max() < 1e-9
+    assert np.max(np.abs(every["state:c"][-1] / every["state:c"][0] - 1)) > 1e-4
+    assert_allclose(fast["state:c"][-1], every["state:c"][-1], rtol=3e-4)
+    reads = update._reads(400)
+    assert_allclose(fast.at("cell_current", reads), every.at("cell_current", reads), rtol=5e-4)
+
+
+def test_pulse_update_takes_long_trains_by_jumps():
+    update = PulseUpdate(pulsed().array, set=0.7, reset=-0.7, pulses=5000, cycle_spread=False)
+    result = update.run(simulator="native", progress=False)
+    assert result.conductance.shape == (10_000, 1, 2)
+    assert "summed error estimate" in result.attrs["warnings"]
+    # The state drifts one way and then the other.
+    change = np.diff(result.conductance.values, axis=0)
+    assert np.all(change[1:4998] > -1e-12)
+    assert np.all(change[5002:] < 1e-12)
+
+
+def test_trains_are_found_where_they_are():
+    once = Waveform.pulse(1.0, 1e-6, after=1e-7)
+    wave = once
+    for voltage in [1.0] * 9 + [2.0] + [-1.0] * 12:
+        wave = wave.then(Waveform.pulse(voltage, 1e-6, after=1e-7))
+    levels = np.array(wave.values)[:, None]
+    first, second = find_trains(wave.breakpoints, levels, np.abs(levels[:, 0]), 10)
+    assert (first.marks, first.count, second.count) == (4, 10, 12)
+    assert first.first == 0
+    # A period ends at rest: the other train begins where the pulse of 2 V has come back to 0 V.
+    assert wave.values[second.first] == 0.0
+    assert wave.values[second.first + 1] == -1.0
+    assert not find_trains(wave.breakpoints, levels, np.abs(levels[:, 0]), 13)

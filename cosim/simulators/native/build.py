@@ -157,6 +157,11 @@ class Stimuli:
             result.append(values[index])
         return result[0], result[1], result[2]
 
+    def levels_at(self, times: Floats, kinds: tuple[str, ...]) -> Floats:
+        """Voltages of all different waveforms at `times`, shape (times, waveforms) [V]."""
+        pairs = [pair for kind in kinds for pair in getattr(self, f"_{kind}")[0]]
+        return np.stack([np.interp(times, t, v) for t, v in pairs], axis=1)
+
     def distinct(self, kind: str) -> list[Floats]:
         """Values at the corners of every different waveform of one kind of line [V]."""
         return [levels for _, levels in getattr(self, f"_{kind}")[0]]

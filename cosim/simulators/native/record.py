@@ -51,6 +51,12 @@ class Recorder:
     def __len__(self) -> int:
         return len(self._axis)
 
+    def truncate(self, length: int) -> None:
+        """Forget everything after the first `length` points."""
+        del self._axis[length:], self._residual[length:]
+        for values in self._values.values():
+            del values[length:]
+
     def arrays(self) -> tuple[Floats, dict[str, Floats]]:
         """Axis and probes; "residual" is the imbalance of currents at each point.
 
@@ -64,7 +70,9 @@ class Recorder:
         bad = [p for p, v in data.items() if not np.isfinite(v).all()]
         if bad:
             raise IncompleteResult(thing="probes are not finite", value=bad[:5])
-        return np.array(self._axis), data
+        # Points within a jump over many periods come after those of the period at its end.
+        order = np.argsort(self._axis, kind="stable")
+        return np.array(self._axis)[order], {p: v[order] for p, v in data.items()}
 
     def _reader(self, probe: str) -> Reader:
         single = re.fullmatch(r"([iv])\(([A-Za-z0-9_.]+)\)", probe)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Above this many cells the netlist's text and graph cost far more time than solving it.
 _LARGEST_NETLIST = 16 * 16
+_LONGEST_NETLIST = 50_000  # corners of stimuli
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +59,13 @@ class NativeSimulator:
     line_capacitance : bool
         Charge the capacitances of the lines in transients. Otherwise wires are quasi-static: word
         lines are at their drivers' voltages and no displacement current flows.
+    train_from : int
+        Trains of at least so many equal pulses are taken by jumps over the pulses between which
+        little changes, with control of the error; 0: every pulse is integrated. The provenance
+        says where this was done, how and with what error. Of the pulses within a jump only some
+        come back, and of those only the end of the period.
+    train_tolerance : float
+        Error of a held state per jump, relative to its normalised size plus 0.01.
     changes : tuple of ParameterChange
         Steps of device parameters in the course of a transient, by growing time.
     """
@@ -68,6 +76,8 @@ class NativeSimulator:
     threads: int = 1
     keep_max_step: bool = False
     line_capacitance: bool = False
+    train_from: int = 0
+    train_tolerance: float = 3e-5
     changes: tuple[ParameterChange, ...] = ()
 
     @property
@@ -119,7 +129,7 @@ class NativeSimulator:
                 "NativeSimulator(line_capacitance=True) charges them"
             )
         if transient:
-            from cosim.simulators.native.transient import run_transient
+            from cosim.simulators.native.run import run_transient
 
             axis, data, more = run_transient(self, testbench, start)
         else:
@@ -139,6 +149,10 @@ class NativeSimulator:
     def with_changes(self, changes: Sequence[ParameterChange]) -> Self:
         """A copy whose transients change device parameters at given times."""
         return replace(self, changes=tuple(changes))
+
+    def with_trains(self, train_from: int) -> Self:
+        """A copy that takes trains of so many equal pulses and more by jumps."""
+        return replace(self, train_from=train_from)
 
     @staticmethod
     def separate(array: Array, bit_line: np.ndarray, source_line: np.ndarray) -> Array:
@@ -192,16 +206,24 @@ class NativeSimulator:
         return axis, data, notes
 
 
+def _short(testbench: Testbench) -> bool:
+    """Whether the text of the netlist is worth its time."""
+    from netlists.waveform import as_waveform
+
+    array = testbench.array
+    corners = sum(len(as_waveform(w).times) for w in testbench.drives.values() if w is not None)
+    return array.rows * array.cols <= _LARGEST_NETLIST and corners <= _LONGEST_NETLIST
+
+
 def _findings(testbench: Testbench) -> list[Any]:
-    """Electrical rules; of large arrays, those on voltages and stimuli.
+    """Electrical rules; of large arrays and long stimuli, those on voltages and stimuli.
 
     The rules on the graph look for nodes without a path to ground, and for those the solver
     itself ends with an error.
     """
     from netlists.limits import stimulus_findings, voltage_findings
 
-    array = testbench.array
-    if array.rows * array.cols <= _LARGEST_NETLIST:
+    if _short(testbench):
         return list(testbench.check())
     findings = [*voltage_findings(testbench), *stimulus_findings(testbench)]
     for finding in findings:
@@ -215,7 +237,7 @@ def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> st
     from cosim.simulators.native.separate import SeparateCells
 
     array = testbench.array
-    if array.rows * array.cols <= _LARGEST_NETLIST:
+    if _short(testbench):
         digest = hashlib.sha256(testbench.spice(check=False).encode())
     else:
         digest = hashlib.sha256(testbench.built_array.fingerprint.encode())

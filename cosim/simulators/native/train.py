@@ -1,16 +1,6 @@
 """Trains of up to millions of equal pulses, without stepping through each where little changes.
 
-Method: one period of the stimuli is a map ``x -> x + d(x)`` of the held states, integrated in full
-by :class:`~cosim.simulators.native.transient.Integrator`.  While `d` changes slowly, M periods are
-taken at once with the multirevolution form of the trapezoidal rule [Calvo2004],
-
-    x* = x + M d(x),   x(+M) = x + M [(1 - b) d(x) + b d(x*)],   b = (M - 1) / 2 M,
-
-which is exact for M = 1 and second order in M otherwise.  Its error is estimated by the difference
-to the same formula with ``d(x(+M))``, the value that the next jump starts from; M follows from it.
-
-[Calvo2004] M. P. Calvo, J. I. Montijano, L. Randez, Adv. Comput. Math. 21, 2004 (multirevolution
-methods for periodic problems).
+The method is that of :mod:`cosim.simulators.native.jumps`.
 """
 
 from __future__ import annotations
@@ -23,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.errors import ConfigError, NotConverged
+from cosim.errors import ConfigError
+from cosim.simulators.native.jumps import METHOD, Jumps
 
 if TYPE_CHECKING:
     from cosim.simulators.native.simulator import NativeSimulator
@@ -48,6 +39,7 @@ class TrainResult:
         Sum over the jumps of their largest estimated error, relative to a state's size plus 0.01.
     wall_time : float
         Seconds.
+    method : str
     """
 
     pulses: NDArray[np.int64]
@@ -55,6 +47,7 @@ class TrainResult:
     integrated: int
     error: float
     wall_time: float
+    method: str
 
 
 def run_train(
@@ -120,66 +113,34 @@ def run_train(
         # Errors of the period map look like changes of d(x): they must be smaller than those.
         tolerance=min(chosen.state_tolerance, max(0.1 * tolerance, 1e-7)),
     )
-    count = 0
 
-    def change(x: Floats) -> Floats:
+    def change(x: Floats, number: int | None) -> Floats:
         """d(x): what one period adds to the states."""
-        nonlocal count
-        count += 1
         chosen.check_deadline(begin)
         integrator.states = x
         integrator.start(0.0)
         t = 0.0
         for mark in marks:
             while t < mark:
-                t, _ = integrator.step(t, float(mark), analysis.max_step or np.inf)
+                t, _ = integrator.step(t, float(mark), np.inf)
         return integrator.states - x
 
     stops = sorted({k for k in (record or _decades(pulses)) if 0 < k <= pulses} | {pulses})
-    lower = np.array([s.lower for s in testbench.array.cell.reram.states if s.held])
-    upper = np.array([s.upper for s in testbench.array.cell.reram.states if s.held])
-    x, done, jump, total = integrator.states, 0, 1, 0.0
-    kept, at = [x], [0]
-    d = change(x)
-    for stop in stops:
-        while done < stop:
-            m = min(jump, stop - done)
-            if m == 1:
-                x, done = x + d, done + 1
-                d = change(x)
-                jump = max(jump, 2)
-                continue
-            b = (m - 1) / (2.0 * m)
-            ahead = x + m * d
-            inside = np.all((ahead >= lower[:, None, None]) & (ahead <= upper[:, None, None]))
-            error = np.inf
-            if inside:
-                try:
-                    second = change(ahead)
-                    new = x + m * ((1.0 - b) * d + b * second)
-                    following = change(new)
-                    size = np.maximum(np.abs(x), np.abs(new)) + 0.01
-                    error = float(np.max(m * b * np.abs(following - second) / size))
-                except NotConverged:
-                    error = np.inf
-            if error <= tolerance:
-                x, d, done, total = new, following, done + m, total + error
-                if m == jump:
-                    jump = max(
-                        m + 1, int(m * min(4.0, 0.85 * (tolerance / max(error, 1e-12)) ** (1 / 3)))
-                    )
-            else:
-                shrink = 0.85 * (tolerance / error) ** (1 / 3) if np.isfinite(error) else 0.2
-                jump = max(1, int(m * min(0.7, max(0.1, shrink))))
-        kept.append(x)
-        at.append(done)
-    history = np.array(kept)
+    held = [s for s in testbench.array.cell.reram.states if s.held]
+    jumps = Jumps(
+        change=change,
+        tolerance=tolerance,
+        lower=np.array([s.lower for s in held]),
+        upper=np.array([s.upper for s in held]),
+    )
+    history = np.array([integrator.states, *jumps.run(integrator.states, stops)])
     return TrainResult(
-        pulses=np.array(at, dtype=np.int64),
+        pulses=np.array([0, *stops], dtype=np.int64),
         states={name: history[:, k] for k, name in enumerate(names)},
-        integrated=count,
-        error=total,
+        integrated=jumps.integrated,
+        error=jumps.error,
         wall_time=time.perf_counter() - begin,
+        method=METHOD,
     )
 
 

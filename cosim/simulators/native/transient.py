@@ -10,9 +10,8 @@ of every stage.  The temperature settles in tens of picoseconds and is taken at 
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,6 @@ from cosim.simulators.native.steps import Convergence
 
 if TYPE_CHECKING:
     from cosim.simulators.native.build import Stimuli
-    from cosim.simulators.native.simulator import NativeSimulator
-    from netlists.testbench import Testbench
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +32,10 @@ _W = np.sqrt(2.0) / 4.0
 _E = ((1.0 - _W) / 3.0 - _W, (3.0 * _W + 1.0) / 3.0 - _W, _D / 3.0 - _D)
 # Changes of a state per step, relative to its scale, beyond which no step is even tried.
 _LARGEST_CHANGE = 0.3
+# Part of the largest change of a state that is still remembered a step later.
+_FORGET = 0.9
+# Error of a step over the tolerance and the change of the state, and error that never matters.
+_OF_CHANGE, _SMALLEST_ERROR = 15.0, 1e-8
 
 
 @dataclass(eq=False, kw_only=True)
@@ -62,6 +63,10 @@ class Integrator:
     steps: int = field(default=0, init=False)
     rejected: int = field(default=0, init=False)
     direct: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        # Nothing is known yet: taken for a pulse that changes a state by a thousandth.
+        self._recent = 1e-3 * (np.abs(self.states) + self.floor)
 
     def start(self, t: float) -> Convergence:
         """Solve at time `t` with the states held."""
@@ -130,6 +135,7 @@ class Integrator:
                     next_step="Use slower edges, or check the device's parameters",
                 )
             h *= 0.25 if not np.isfinite(error) else max(0.2, 0.85 * error ** (-1 / 3))
+        self._recent = np.maximum(np.abs(states - self.states), _FORGET * self._recent)
         self.states, self._rate = states, rate
         self.steps += 1
         grown = h * min(5.0, 0.85 * max(error, 1e-4) ** (-1 / 3))
@@ -157,80 +163,8 @@ class Integrator:
         """Largest error of a state over the tolerance, from the rates of a step's stages."""
         error = h * np.abs(_E[0] * first + _E[1] * middle + _E[2] * last)
         scale = self.tolerance * (np.maximum(np.abs(states), np.abs(self.states)) + self.floor)
+        # Of thousands of pulses the errors add up: each is a part of what steps move of late.
+        moved = np.maximum(np.abs(states - self.states), self._recent)
+        moved *= _OF_CHANGE * self.tolerance
+        scale = np.minimum(scale, np.maximum(moved, _SMALLEST_ERROR))
         return float(np.max(error / scale, initial=0.0))
-
-
-def run_transient(
-    simulator: NativeSimulator, testbench: Testbench, start: float
-) -> tuple[Floats, dict[str, Floats], list[str]]:
-    """Axis, probes and notes of a transient testbench."""
-    from cosim.simulators.native.build import Stimuli, build_system, initial_states
-    from cosim.simulators.native.record import Recorder
-
-    analysis: Any = testbench.analysis
-    system = build_system(
-        testbench.built_array,
-        floating=testbench.floating,
-        dynamic=True,
-        tolerance=simulator.tolerance,
-        threads=simulator.threads,
-    )
-    stimuli = Stimuli(testbench)
-    wires = testbench.array.parasitics
-    charged = simulator.line_capacitance and max(wires.c_row, wires.c_col, wires.c_word) > 0
-    states, tolerance = initial_states(testbench), simulator.state_tolerance
-    integrator: Integrator
-    if charged:
-        from cosim.simulators.native.wires import WireIntegrator, WordLines
-
-        switched = testbench.array.cell.selector is not None and wires.c_word > 0
-        integrator = WireIntegrator(
-            system=system,
-            stimuli=stimuli,
-            states=states,
-            tolerance=tolerance,
-            word=WordLines(testbench.built_array, stimuli) if switched else None,
-        )
-    else:
-        integrator = Integrator(system=system, stimuli=stimuli, states=states, tolerance=tolerance)
-    recorder = Recorder(testbench, system)
-    changes = deque(simulator.changes)
-    while changes and changes[0].time <= 0.0:
-        system.change(changes.popleft().values)
-    done = integrator.start(0.0)
-
-    def record(t: float) -> None:
-        if t >= analysis.save_from:
-            drives = stimuli.at(t)
-            recorder.add(t, system, drives, integrator.states, done.residual)
-
-    record(0.0)
-    marks = stimuli.breakpoints
-    marks = np.unique(np.append(marks[(marks > 0) & (marks < analysis.stop)], analysis.stop))
-    more = [c.time for c in changes] + [analysis.save_from]
-    marks = np.unique(np.append(marks, [m for m in more if 0.0 < m < analysis.stop]))
-    t = 0.0
-    for mark in marks:
-        longest = np.inf
-        moving = stimuli.moving(t, float(mark))
-        if moving or charged or simulator.keep_max_step:
-            longest = analysis.max_step or np.inf
-            if moving and charged:
-                # What follows an edge is a waveform, not a state to come.
-                longest = min(longest, (mark - t) / 20.0)
-            if moving and mark - t > 0.02 * analysis.stop:
-                # A long ramp is a measured curve: its points follow the suggested step.
-                longest = min(longest, max(analysis.step, (mark - t) / 1000.0))
-        while t < mark:
-            t, done = integrator.step(t, float(mark), longest)
-            record(t)
-            simulator.check_deadline(start)
-        if changes and changes[0].time <= mark < analysis.stop:
-            while changes and changes[0].time <= mark:
-                system.change(changes.popleft().values)
-            done = integrator.restart(t)
-    axis, data = recorder.arrays()
-    notes = []
-    if integrator.direct:
-        notes.append(f"{integrator.direct} array steps used the sparse direct solver")
-    return axis, data, notes
