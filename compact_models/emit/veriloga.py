@@ -116,7 +116,9 @@ def _head(model: CompactModel) -> list[str]:
         ]
     if settling:
         lines.append(f"// Internal nodes {', '.join(settling)} settle in an operating point.")
-    lines += [f"// {line}" for line in textwrap.wrap(f"Source: {model.parameters.citation}", 94)]
+    if model.parameters.citation:
+        cited = textwrap.wrap(f"Source: {model.parameters.citation}", _WIDTH - 2)
+        lines += [f"// {line}" for line in cited]
     lines += [
         f"// Parameters: {model.parameters.name} ({model.parameters.fingerprint})",
         "// Printed by reram-cosim from the equations its other back ends use.",
@@ -158,7 +160,8 @@ def _equations(model: CompactModel, used: list[Definition], printer: VerilogAPri
             f"        // {item.description} [{item.unit}]",
             f"        {printer.rename(item.name)} = {printer(item.expression)};",
         ]
-    lines += ["", "        // currents and charges of the branches"]
+    lines += [""] if used else []
+    lines.append("        // currents and charges of the branches")
     for branch in model.branches:
         if branch.current is not None:
             lines.append(f"        I(br_{branch.name}) <+ {printer(branch.current)};")

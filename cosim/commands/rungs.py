@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cosim.commands.export_model import COMMANDS as MODEL_FORMS
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
 from cosim.commands.transistor import transistor
 from cosim.errors import ConfigError
@@ -162,7 +163,11 @@ def _sizes(text: str | None) -> list[int] | None:
 
 @click.group()
 def export() -> None:
-    """Write a calibrated device in the format of another program."""
+    """Write a model or a calibrated device in the format of another program."""
+
+
+for command in MODEL_FORMS:
+    export.add_command(command)
 
 
 @export.command("aihwkit")

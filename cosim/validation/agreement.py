@@ -131,7 +131,13 @@ def sweep_case() -> Case:
     wave = Waveform(times=(0.0, 1.0), values=(-1.0, 1.0))
     return Case(
         name="sweep",
-        testbench=_testbench(array, wave, 3.3, analysis=analysis, options=Options(reltol=1e-8)),
+        testbench=_testbench(
+            array,
+            wave,
+            3.3,
+            analysis=analysis,
+            options=Options(reltol=1e-7, vntol=1e-8),
+        ),
         where=analysis.points,
     )
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import cosim as cs
-from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.osdi import compiler_works, loads_compiled_models
 from netlists.testbench import DcSweep, OperatingPoint, Options, Testbench, Transient
 from netlists.waveform import Waveform
 
@@ -19,15 +15,16 @@ from netlists.waveform import Waveform
 def _simulator(name, request):
     if name == "native":
         return cs.get_simulator("native")
+    if name == "vacask":
+        return request.getfixturevalue("vacask")
+    if name == "neospice":
+        try:
+            assert cs.get_simulator("neospice").version
+        except cs.SimulatorNotFound as error:
+            pytest.skip(str(error))
+        return cs.get_simulator("neospice", deadline=120.0)
     if name == "compiled":
-        simulator = NgspiceSimulator(
-            executable=os.environ.get("COSIM_NGSPICE_OSDI"), devices="osdi", deadline=120.0
-        )
-        if shutil.which(simulator.executable or "ngspice") is None or not (
-            loads_compiled_models(simulator.program) and compiler_works()
-        ):
-            pytest.skip("an ngspice with the osdi command, and openvaf-r, are needed")
-        return simulator
+        return request.getfixturevalue("compiled_ngspice")
     return replace(request.getfixturevalue("ngspice"), devices="subcircuit")
 
 
@@ -59,7 +56,7 @@ def _exact(array, voltages):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("name", ["ngspice", "compiled", "native"])
+@pytest.mark.parametrize("name", ["ngspice", "compiled", "native", "vacask", "neospice"])
 @pytest.mark.parametrize("analysis", [OperatingPoint(), DcSweep(stop=2.0), Transient(
     stop=1e-6, step=1e-8)], ids=["operating_point", "dc_sweep", "transient"])  # fmt: skip
 def test_crossbar_with_wires_to_ten_digits(name, analysis, request, proves):
