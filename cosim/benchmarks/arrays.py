@@ -101,7 +101,13 @@ def _or_deadline(referee: _Referee) -> Floats | None:
 
 
 def _peer_rows(
-    work: str, size: int, mine: Timed, times: dict[str, Timed], found: Floats, note: str
+    work: str,
+    size: int,
+    mine: Timed,
+    times: dict[str, Timed],
+    found: Floats,
+    note: str,
+    threads: int,
 ) -> list[Row]:
     rows = []
     for name, slow in times.items():
@@ -109,7 +115,7 @@ def _peer_rows(
         close = np.nan if slow.result is None else difference(found, slow.result)
         rows.append(
             slow.row(
-                work=work, size=size, solver=name, ratio=slow.seconds / mine.seconds, cpu=np.nan,
+                work=work, size=size, solver=name, ratio=slow.ratio(mine, threads),
                 memory=np.nan, accuracy=close,
                 note="stopped at the deadline: time and ratio are lower bounds" if stopped
                 else note,
@@ -158,7 +164,13 @@ def read(size: int, full: bool, threads: int) -> Iterator[Row]:
     mine, times = _race(solve, referees, 7 if size <= 256 else 3)
     system, done = mine.result
     rows = _peer_rows(
-        "read", size, mine, times, system.source_delivered.sum(axis=1), "accuracy: line currents"
+        "read",
+        size,
+        mine,
+        times,
+        system.source_delivered.sum(axis=1),
+        "accuracy: line currents",
+        threads,
     )
     goals = _goals(READ_GOALS, size, referees, rows)
     if size == 1024:
@@ -202,7 +214,7 @@ def pulse(size: int, full: bool, threads: int) -> Iterator[Row]:
     exact = NativeSimulator(state_tolerance=1e-6, threads=threads).run(testbench)["state:c"][-1]
     moved = float(np.max(np.abs(exact - array.parameters["c_0"])))
     rows = _peer_rows(
-        "pulse", size, mine, times, exact, "accuracy: states, against the same fine run"
+        "pulse", size, mine, times, exact, "accuracy: states, against the same fine run", threads
     )
     goals = _goals(PULSE_GOALS, size, referees, rows)
     yield mine.row(

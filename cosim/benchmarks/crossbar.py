@@ -55,7 +55,7 @@ def linear(size: int, full: bool, threads: int) -> Iterator[Row]:
     found = mine.result
     peers = [
         slow.row(
-            work="linear", size=size, solver=name, ratio=slow.seconds / mine.seconds,
+            work="linear", size=size, solver=name, ratio=slow.ratio(mine, threads),
             accuracy=difference(slow.result, -found.column_current) if not slow.error else np.nan,
         )
         for name, slow in times.items()
@@ -79,7 +79,7 @@ def batch(size: int, full: bool, threads: int) -> Iterator[Row]:
     mine = times.pop(NATIVE)
     peers = [
         slow.row(
-            work="batch", size=size, solver=name, ratio=slow.seconds / mine.seconds,
+            work="batch", size=size, solver=name, ratio=slow.ratio(mine, threads),
             accuracy=difference(slow.result, mine.result) if not slow.error else np.nan,
         )
         for name, slow in times.items()

@@ -55,8 +55,8 @@ class Row:
     seconds : float
         Median; of a peer that passed its deadline, the deadline.
     cpu : float
-        Median processor time of this process [s], less disturbed on a shared machine; NaN where
-        a peer is another program.
+        Median processor time [s], programs that were started included: other work on the machine
+        disturbs it less.
     first : float
         First call, compilation or loading of compiled code included [s].
     runs : int
@@ -65,7 +65,8 @@ class Row:
         Largest difference to the referee over the largest value; what is compared, and with
         what, is said in the note where it is not the native solver's line currents.
     ratio : float
-        Peer's time over the native solver's in the same run.
+        Peer's time over the native solver's in the same run: processor time on one thread, else
+        time on the clock.
     memory : float
         Peak of the process during the first call, interpreter and libraries included [MiB].
     note : str
@@ -114,6 +115,18 @@ class Timed:
             }
         )
 
+    def ratio(self, mine: Timed, threads: int) -> float:
+        """How many times longer this took than `mine`."""
+        return self.cpu / mine.cpu if threads == 1 else self.seconds / mine.seconds
+
+
+def processor_time() -> float:
+    """Of this process and of those started from it that have ended [s]."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + used.ru_utime + used.ru_stime
+
 
 def reset_peak() -> None:
     """Let the next :func:`peak_memory` begin here, where the system can do that."""
@@ -155,7 +168,7 @@ def in_turns(
     first: dict[str, Timed] = {}
     for name, action in actions.items():
         reset_peak()
-        begun, start = time.perf_counter(), time.process_time()
+        begun, start = time.perf_counter(), processor_time()
         try:
             result = action()
         except Exception as error:
@@ -166,7 +179,7 @@ def in_turns(
         spent = time.perf_counter() - begun
         first[name] = Timed(
             seconds=spent,
-            cpu=time.process_time() - start,
+            cpu=processor_time() - start,
             first=spent,
             runs=1,
             memory=peak_memory(),
@@ -177,9 +190,9 @@ def in_turns(
     walls: dict[str, list[tuple[float, float]]] = {name: [] for name in again}
     for _ in range(runs):
         for name in again:
-            begun, start = time.perf_counter(), time.process_time()
+            begun, start = time.perf_counter(), processor_time()
             actions[name]()
-            walls[name].append((time.perf_counter() - begun, time.process_time() - start))
+            walls[name].append((time.perf_counter() - begun, processor_time() - start))
     done = dict(first)
     for name, spent_each in walls.items():
         if spent_each:
@@ -193,13 +206,16 @@ def difference(found: Floats, other: Floats) -> float:
     return float(np.max(np.abs(found - other)) / np.max(np.abs(other)))
 
 
-def fastest(rows: Sequence[Row]) -> Row | None:
-    """The fastest peer that finished."""
-    peers = [r for r in rows if r.solver != NATIVE and math.isfinite(r.ratio)]
-    return min(peers, key=lambda r: r.seconds) if peers else None
+def fastest(rows: Sequence[Row], accuracy: float = 1e-6) -> Row | None:
+    """The fastest peer that finished, of those that are exact to `accuracy`."""
+    peers = [
+        r for r in rows
+        if r.solver != NATIVE and math.isfinite(r.ratio) and r.accuracy <= accuracy
+    ]  # fmt: skip
+    return min(peers, key=lambda r: r.ratio) if peers else None
 
 
-def speed_goal(peer: Row | None, least: float, what: str = "the fastest peer here") -> Goal:
+def speed_goal(peer: Row | None, least: float, what: str = "fastest peer exact to 1e-6") -> Goal:
     """Times faster than a peer."""
     if peer is None or not math.isfinite(peer.ratio):
         why = "no such peer here, or only with --full"

@@ -191,8 +191,9 @@ def run_benchmarks(
     click.echo("\ngoals: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     for name, how in missing.items():
         click.echo(f"not here: {name}: {how}")
+    kind = "processor time" if threads == 1 else "time"
     click.echo(
-        f"medians, solvers in turns, {threads} thread(s) each; ratio: time over the native "
+        f"medians, solvers in turns, {threads} thread(s) each; ratio: {kind} over the native "
         "solver's; MiB: peak of the process, libraries included"
     )
     return rows

@@ -70,9 +70,10 @@ def test_solvers_take_turns_and_failures_become_rows():
 
 
 def test_goals_compare_with_the_fastest_peer():
-    slow = Row(work="w", size=1, solver="slow", seconds=9.0, ratio=9.0)
+    slow = Row(work="w", size=1, solver="slow", seconds=9.0, ratio=9.0, accuracy=1e-9)
     quick = replace(slow, solver="quick", seconds=3.0, ratio=3.0)
-    goal = speed_goal(fastest([slow, quick]), 5.0)
+    rough = replace(slow, solver="rough", ratio=1.0, accuracy=1e-3)
+    goal = speed_goal(fastest([slow, quick, rough]), 5.0)
     assert goal.reached is False
     assert "quick" in goal.what
     assert speed_goal(fastest([]), 5.0).reached is None
@@ -86,7 +87,7 @@ def test_peers_solve_the_problem_of_the_native_solver():
     assert_allclose(_solve_many(g, inputs), expected, rtol=1e-10)
     assert_allclose(-_solve(g, inputs[1:]).column_current, expected[1], rtol=1e-10)
     for peer in PEERS:
-        if peer.installed and peer.name != "CrossSim":
+        if peer.installed and "2e-4" not in peer.name:
             assert_allclose(peer.currents(g, inputs), expected, rtol=1e-9)
 
 
