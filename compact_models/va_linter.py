@@ -208,7 +208,12 @@ def _carried(text: str) -> Iterator[Complaint]:
             "step to the next, and it never changes"
             if carried
             else "is set from voltages in @(initial_step), which runs again in every step",
-            cure=_PIN,
+            cure=(
+                "set it further up if it follows from this very step; if it is a state, "
+                if carried
+                else ""
+            )
+            + _PIN,
         )
 
 
