@@ -113,9 +113,7 @@ class ArrayDisturb:
                 limit="cmo_hfox",
             )
         if min(array.shape) < 2:
-            raise ConfigError(
-                thing="array of a disturb study", value=array.shape, limit="2 x 2 or more"
-            )
+            raise ConfigError(thing="size of the array", value=array.shape, limit="2 x 2 or more")
         if not self.schemes or len(set(self.schemes)) != len(self.schemes):
             raise ConfigError(thing="schemes of a disturb study", value=self.schemes)
         for scheme in self.schemes:

@@ -48,33 +48,41 @@ def ohm_text(dataset: xr.Dataset, ohms: float) -> str:
 
 @styled
 def ir_drop_errors(dataset: xr.Dataset) -> Any:
-    """Error of the product against size, one line a case, with the limit."""
-    from matplotlib.figure import Figure
+    """Error of the product against size: a panel a layout and range, a line a case."""
+    from matplotlib.lines import Line2D
 
     measure, limit = str(dataset.attrs["measure"]), float(dataset.attrs["limit"])
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
-    axes = figure.subplots()
+    panels = [(lay, high) for lay in dataset["layout"].values for high in dataset["highest"].values]
+    figure, axes = grid(len(panels), width=4.6, height=3.5, across=2)
     sizes = dataset["size"].values
-    error = dataset[measure]
     styles = ("-", "--", ":", "-.")
-    for number, at in enumerate(np.ndindex(error.shape[:-1])):
-        layout, placement, ohms, high = (
-            dataset[n].values[k] for n, k in zip(error.dims[:-1], at, strict=True)
-        )
-        text = f"{layout}, {placement}, {ohm_text(dataset, ohms)}"
-        if error.sizes["highest"] > 1:
-            text += f", to {high * 1e6:.3g} uS"
-        axes.loglog(sizes, 100 * error.values[at], marker="o", ms=3.5, label=text,
-                    color=COLOURS[number % len(COLOURS)],
-                    ls=styles[number // len(COLOURS) % len(styles)])  # fmt: skip
-    axes.axhline(100 * limit, color=SOFT, ls="--", lw=1.0, label=f"limit {100 * limit:g} %")
-    axes.set_xticks(sizes, [f"{n}" for n in sizes])
-    axes.minorticks_off()
     names = {"rms": "rms error of the product [%]", "largest": "largest error of the product [%]",
              "corrected": "rms error after one common factor [%]"}  # fmt: skip
-    axes.set(xlabel="rows and columns", ylabel=names[measure], title="Error that the wires make")
-    figure.legend(loc="outside right upper", fontsize=8, title="layout, driven ends of bit/source "
-                  "line,\nresistance per segment", title_fontsize=8)  # fmt: skip
+    top = 100 * max(float(dataset[measure].max()), limit)
+    low = 100 * max(float(dataset[measure].min()), 1e-8)
+    for ax, (layout, high) in zip(axes, panels, strict=True):
+        for p, placement in enumerate(dataset["placement"].values):
+            for r in range(dataset.sizes["resistance"]):
+                error = dataset[measure].sel(layout=layout, highest=high, placement=placement)
+                ax.loglog(sizes, 100 * np.maximum(error.values[r], 1e-12), marker="o", ms=3.5,
+                          color=COLOURS[p % len(COLOURS)], ls=styles[r % len(styles)])  # fmt: skip
+        ax.axhline(100 * limit, color=SOFT, ls=(0, (1, 1)), lw=1.2)
+        ax.set_xticks(sizes, [f"{n}" for n in sizes])
+        ax.minorticks_off()
+        ax.set(xlabel="rows and columns", ylabel=names[measure], ylim=(low / 1.5, 1.5 * top),
+               title=f"{layout} lines, up to {high * 1e6:.3g} uS")  # fmt: skip
+    handles = [
+        Line2D([], [], color=COLOURS[p % len(COLOURS)], marker="o", ms=3.5, label=str(name))
+        for p, name in enumerate(dataset["placement"].values)
+    ]
+    handles += [
+        Line2D([], [], color=SOFT, ls=styles[r % len(styles)], label=ohm_text(dataset, float(ohms)))
+        for r, ohms in enumerate(dataset["resistance"].values)
+    ]
+    handles.append(Line2D([], [], color=SOFT, ls=(0, (1, 1)), label=f"limit {100 * limit:g} %"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8,
+                  title="driven ends of bit/source line; resistance of a segment",
+                  title_fontsize=8)  # fmt: skip
     return figure
 
 
