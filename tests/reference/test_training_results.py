@@ -117,6 +117,19 @@ def test_programmed_networks_keep_floating_point_accuracy_for_ten_years():
         assert float(r["accuracy"]) == pytest.approx(float(r["floating_point"]), abs=0.003)
 
 
+def test_lstm_learns_with_agad_behind_floating_point_and_not_with_plain_sgd():
+    perplexity = {a: value for (_, a), value in means("train_lstm", "perplexity").items()}
+    assert perplexity["fp"] < 5
+    assert perplexity["fp"] < perplexity["agad"] < 2 * perplexity["fp"]
+    assert perplexity["sgd"] > 2 * perplexity["agad"]
+    with (EXAMPLES / "train_lstm_curves.csv").open() as file:
+        points = list(csv.DictReader(file))
+    epochs = study("train_lstm")["epochs"]
+    assert len(points) == 3 * epochs
+    last = {p["algorithm"]: float(p["perplexity"]) for p in points if int(p["epoch"]) == epochs}
+    assert last == perplexity
+
+
 @pytest.mark.data
 @pytest.mark.slow
 def test_a_short_mnist_run_points_the_same_way(tmp_path):
