@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compact_models.errors import ModelError, ParameterError, best_matches
-from compact_models.model import Branch, CompactModel, Definition, State
 from compact_models.parameters import Parameter, ParameterSet, Provenance, Spread
+
+if TYPE_CHECKING:
+    from compact_models.model import Branch, CompactModel, Definition, State
 
 __all__ = [
     "Branch",
@@ -92,3 +94,10 @@ def load_model(name: str, parameters: str | Path | ParameterSet | None = None) -
             next_step="Load that model instead, or choose another file",
         )
     return module.build(chosen)
+
+
+def __getattr__(name: str) -> Any:
+    # sympy is loaded only by who has a model.
+    if name in ("Branch", "CompactModel", "Definition", "State"):
+        return getattr(importlib.import_module("compact_models.model"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

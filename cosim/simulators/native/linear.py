@@ -122,7 +122,6 @@ class LinearCrossbar:
         self._singular = max(bad_row, bad_column) >= 0
         self._work = np.zeros((5, self.rows, self._width))
         self._work[4] = 1.0
-        self._forces = np.zeros((2, self.rows, self._width))
         self._tile = np.zeros((self._width, lines.TILE))
         self._carry = np.zeros(lines.TILE)
 
@@ -156,13 +155,8 @@ class LinearCrossbar:
         """
         v_row = np.where(self.row.start + self.row.end > 0, row_voltages, 0.0)
         v_column = np.where(self.column.start + self.column.end > 0, column_voltages, 0.0)
-        g = self._g
-        f_row, f_column = self._forces if self.method != "direct" else np.zeros((2, *g.shape))
-        f_column[:, : self.cols] = v_row[:, None] - v_column[None, :]
-        f_column *= g
-        np.negative(f_column, out=f_row)
         for method in ("krylov", "direct"):
-            solution = self._refined(v_row, v_column, f_row.copy(), f_column.copy(), method)
+            solution = self._refined(v_row, v_column, method)
             if solution is not None and solution.residual <= 1e-9:
                 return solution
         raise NotConverged(
@@ -172,16 +166,19 @@ class LinearCrossbar:
             next_step="Look for lines without any path to a driver",
         )
 
-    def _refined(
-        self, v_row: Floats, v_column: Floats, f_row: Floats, f_column: Floats, method: str
-    ) -> LinearSolution | None:
+    def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
         """Solve, and solve again for what is left where rounding on a far-off line needs it."""
         inner = (slice(None), slice(0, self.cols))
-        u, w, du, dw = np.zeros((4, *self._g.shape))
+        f_row, f_column = np.zeros((2, *self._g.shape))
+        np.subtract.outer(v_row, v_column, out=f_column[inner])
+        f_column *= self._g
+        np.negative(f_column, out=f_row)
         row_offset, column_offset = np.zeros(self.rows), np.zeros(self.cols)
         solution: LinearSolution | None = None
+        u = w = np.zeros((0, 0))
         total = 0
         for _ in range(3):
+            du, dw = np.zeros((2, *self._g.shape))
             if method == "krylov":
                 count = self._solve_forces(du, dw, f_row, f_column)
                 if count < 0:
@@ -191,8 +188,10 @@ class LinearCrossbar:
                 if self._direct is None:
                     self._direct = assemble(self._g[inner], self._g[inner], self.row, self.column)
                 du[inner], dw[inner] = self._direct.solve(f_row[inner], f_column[inner])
-            u += du
-            w += dw
+            if solution is not None:
+                du += u
+                dw += w
+            u, w = du, dw
             row_offset += u[:, 0]
             column_offset += w[0, : self.cols]
             u[inner] -= u[:, :1].copy()
@@ -203,6 +202,10 @@ class LinearCrossbar:
             )  # fmt: skip
             if solution.residual <= 1e-12:
                 break
+        if solution is not None:
+            # From deviations to voltages, in place: large arrays need the memory.
+            u[inner] += (v_row + row_offset)[:, None]
+            w[inner] += (v_column + column_offset)[None, :]
         return solution
 
     def solve_many(self, row_voltages: ArrayLike, column_voltages: ArrayLike) -> Floats:
@@ -274,12 +277,17 @@ class LinearCrossbar:
         count: int,
         method: str,
     ) -> LinearSolution:
-        """Currents and their balance; leaves what is out of balance in the forces."""
+        """Currents and their balance; leaves what is out of balance in the forces.
+
+        The solution's voltages are the deviations u and w, until the caller is done with them.
+        """
         from cosim.simulators.native.balance import balance_columns, balance_rows
 
         rows, cols = self.rows, self.cols
         cell = np.zeros_like(self._g)
-        cell[:, :cols] = (v_row[:, None] - v_column[None, :]) + (u - w)[:, :cols]
+        np.subtract.outer(v_row, v_column, out=cell[:, :cols])
+        cell += u
+        cell -= w
         cell *= self._g
         by_row, by_column = np.zeros((rows, 2)), np.zeros((cols, 2))
         worst_row, large_row = balance_rows(
@@ -292,8 +300,8 @@ class LinearCrossbar:
         )  # fmt: skip
         worst, large = max(worst_row, worst_column), max(large_row, large_column)
         return LinearSolution(
-            row_voltage=u[:, :cols] + v_row[:, None],
-            column_voltage=w[:, :cols] + v_column[None, :],
+            row_voltage=u[:, :cols],
+            column_voltage=w[:, :cols],
             cell_current=cell[:, :cols],
             row_current=by_row.sum(axis=1),
             column_current=by_column.sum(axis=1),

@@ -12,6 +12,7 @@ conjugate gradients do.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,9 @@ def coarse_space(array: LinearCrossbar) -> CoarseSpace:
         part = np.ix_(keep, keep)
         d = diagonal.reshape((p * q, p * q))[part]
         e = d - _crossed(array, down, knots, keep)
-        step[part] = np.linalg.inv(0.5 * (e + e.T)) - np.linalg.inv(d)
+        # The correction only saves iterations: where rounding makes it singular, there is none.
+        with suppress(np.linalg.LinAlgError):
+            step[part] = np.linalg.inv(0.5 * (e + e.T)) - np.linalg.inv(d)
     return CoarseSpace(down=down, knots=knots, diagonal=diagonal, step=step.reshape((p, q, p, q)))
 
 
