@@ -4,6 +4,7 @@
 - :class:`LinearCrossbar` is the linear crossbar with wires, and the matrix that it computes.
 - :func:`effective_matrix` linearises an array and gives the matrix that it computes.
 - :func:`run_train` takes trains of up to millions of pulses.
+- :func:`monte_carlo` runs a testbench on many arrays with devices of their own.
 - :func:`build_system` gives the nonlinear system of an array for repeated solves.
 """
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from cosim.simulators.native.direct import Lines
     from cosim.simulators.native.linear import LinearCrossbar, LinearSolution
     from cosim.simulators.native.newton import ArraySystem
-    from cosim.simulators.native.simulator import NativeSimulator
+    from cosim.simulators.native.samples import draw_array, monte_carlo
+    from cosim.simulators.native.simulator import NativeSimulator, ParameterChange
     from cosim.simulators.native.tile import TileMatrix, effective_matrix
     from cosim.simulators.native.train import TrainResult, run_train
 
@@ -27,10 +29,13 @@ _HOME = {
     "LinearSolution": "linear",
     "Lines": "direct",
     "NativeSimulator": "simulator",
+    "ParameterChange": "simulator",
     "TileMatrix": "tile",
     "TrainResult": "train",
     "build_system": "build",
+    "draw_array": "samples",
     "effective_matrix": "tile",
+    "monte_carlo": "samples",
     "run_train": "train",
 }
 
@@ -40,10 +45,13 @@ __all__ = [
     "LinearSolution",
     "Lines",
     "NativeSimulator",
+    "ParameterChange",
     "TileMatrix",
     "TrainResult",
     "build_system",
+    "draw_array",
     "effective_matrix",
+    "monte_carlo",
     "run_train",
 ]
 

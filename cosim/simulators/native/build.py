@@ -14,6 +14,7 @@ from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.equations import cell_equations, parameter_vector
 from cosim.simulators.native.newton import ArraySystem
 from cosim.simulators.native.separate import SeparateCells
+from cosim.simulators.native.stand_in import refusal
 
 if TYPE_CHECKING:
     from netlists.array import Array
@@ -69,11 +70,13 @@ def build_system(
     """
     reram, selector = array.cell.reram, array.cell.selector
     if selector is not None and not isinstance(selector, CompactModel):
+        raise refusal(selector)
+    if not isinstance(reram, CompactModel):
         raise ConfigError(
-            thing="the native simulator cannot run a foreign transistor",
-            value=getattr(selector, "name", selector),
-            limit="nmos_3v3 or no selector",
-            next_step="Use simulator='ngspice' for foundry cards",
+            thing="the native simulator cannot run a foreign memory device",
+            value=getattr(reram, "name", reram),
+            limit="a compact model",
+            next_step="Use simulator='ngspice'",
         )
     equations = cell_equations(reram, selector, dynamic=dynamic)
     parameters = parameter_vector(equations, reram, selector)

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -92,9 +93,14 @@ def cell_equations(
     ModelError
         For functions that cannot be printed, or a selector with held states.
     """
-    return _cell_equations(
-        _key(reram), selector and _key(selector), _Pair(reram, selector), dynamic
-    )
+    # Another thread must not find a module that is half imported.
+    with _LOADING:
+        return _cell_equations(
+            _key(reram), selector and _key(selector), _Pair(reram, selector), dynamic
+        )
+
+
+_LOADING = Lock()
 
 
 class _Pair:

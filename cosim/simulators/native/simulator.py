@@ -14,6 +14,7 @@ from cosim.errors import ConfigError, SimulationTimeout
 from cosim.simulators.base import Result, RunProvenance
 
 if TYPE_CHECKING:
+    from compact_models.parameters import ParameterSet
     from netlists.array import Array
     from netlists.testbench import Testbench
 
@@ -66,6 +67,9 @@ class NativeSimulator:
         come back, and of those only the end of the period.
     train_tolerance : float
         Error of a held state per jump, relative to its normalised size plus 0.01.
+    stand_in : bool, str or ParameterSet
+        Parameters of ``nmos_3v3`` that stand for a foundry's transistor, which only ngspice runs:
+        True takes the set that is shipped for the card. The provenance says so.
     changes : tuple of ParameterChange
         Steps of device parameters in the course of a transient, by growing time.
     """
@@ -76,6 +80,7 @@ class NativeSimulator:
     threads: int = 1
     keep_max_step: bool = False
     line_capacitance: bool = False
+    stand_in: bool | str | ParameterSet = False
     train_from: int = 0
     train_tolerance: float = 3e-5
     changes: tuple[ParameterChange, ...] = ()
@@ -110,6 +115,7 @@ class NativeSimulator:
             word lines.
         NotConverged, SimulationTimeout
         """
+        from cosim.simulators.native.stand_in import stood_in
         from netlists.testbench import Transient
 
         start = time.perf_counter()
@@ -119,7 +125,8 @@ class NativeSimulator:
                 value=[a.name for a in testbench.attachments][:5],
                 next_step="Use simulator='ngspice'",
             )
-        warnings = [str(f) for f in _findings(testbench)]
+        testbench, notes = stood_in(testbench, self.stand_in)
+        warnings = [*notes, *(str(f) for f in _findings(testbench))]
         wires = testbench.array.parasitics
         transient = isinstance(testbench.analysis, Transient)
         charged = max(wires.c_row, wires.c_col, wires.c_word) > 0

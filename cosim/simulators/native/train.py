@@ -81,6 +81,7 @@ def run_train(
     """
     from cosim.simulators.native.build import Stimuli, build_system, initial_states
     from cosim.simulators.native.simulator import NativeSimulator
+    from cosim.simulators.native.stand_in import stood_in
     from cosim.simulators.native.transient import Integrator
     from netlists.testbench import Transient
 
@@ -92,6 +93,7 @@ def run_train(
             thing="a train needs a transient testbench of one period and at least one pulse",
             value=(type(analysis).__name__, pulses),
         )
+    testbench, _ = stood_in(testbench, chosen.stand_in)
     testbench.check()
     system = build_system(
         testbench.built_array,
