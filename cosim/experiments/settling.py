@@ -167,8 +167,15 @@ def compiled_cells(
     charges = _capacitances(k, settled.nodes, settled.states, reram.parameters)
     c[np.ix_([0, 1, 2], [0, 1, 2])] += charges[np.ix_(order, order)]
     t = compile_model(nmos, "numpy")
-    nodes = {"drain": drop, "gate": gate - source, "source": 0.0, "bulk": -source}
-    terminals = np.array([np.broadcast_to(nodes[name], drop.shape) for name in t.nodes], float)
+    nodes: dict[str, Any] = {
+        "drain": drop,
+        "gate": gate - source,
+        "source": 0.0,
+        "bulk": -source,
+    }
+    terminals = np.array(
+        [np.broadcast_to(nodes[name], drop.shape) for name in t.nodes], dtype=np.float64
+    )
     charges = _capacitances(t, terminals, np.zeros((0, n)), nmos.parameters)
     order = [t.nodes.index(name) for name in ("drain", "gate", "source")]
     c[np.ix_([2, 3, 5], [2, 3, 5])] += charges[np.ix_(order, order)]
@@ -247,9 +254,8 @@ def settle(
             error[step] = np.abs(outputs @ voltage / wanted - 1.0).max()
         late = int(np.max(np.nonzero(error > accuracy)[0], initial=-1)) + 1
         if late < steps and late > 30:
-            return Settling(
-                time=float((late + 0.5) * h), axis=h * np.arange(1, steps + 1), error=error
-            )
+            axis = np.asarray(h * np.arange(1, steps + 1), dtype=np.float64)
+            return Settling(time=float((late + 0.5) * h), axis=axis, error=error)
         span *= 3.0 if late >= steps else 0.2
     raise ConfigError(thing="the array does not settle within a resolvable time", value=span)
 

@@ -35,9 +35,10 @@ def forming(quick: bool) -> Drawn:
 
     figure, axis = _figure()
     share = np.linspace(0.02, 0.98, 60)
-    cases = (("cmo_hfox", 4 if quick else 8, 4, "reram_forming_voltage", 3.17, 0.075, "130 nm"),)
+    cases: list[tuple[str, int, int, str, float, float, str]]
+    cases = [("cmo_hfox", 4 if quick else 8, 4, "reram_forming_voltage", 3.17, 0.075, "130 nm")]
     if not quick:
-        cases += (("cmo_hfox_350nm", 5, 5, "forming_voltage", 2.84, 0.13, "350 nm"),)
+        cases.append(("cmo_hfox_350nm", 5, 5, "forming_voltage", 2.84, 0.13, "350 nm"))
     for (name, rows, cols, variable, mean, sigma, label), mark in zip(cases, "os", strict=False):
         dataset = _formed(name, rows, cols, False)
         ours = np.sort(dataset[variable].values.ravel())
