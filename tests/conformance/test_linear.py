@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cosim as cs
+from cosim.errors import SimulatorNotFound
 from netlists.testbench import DcSweep, OperatingPoint, Options, Testbench, Transient
 from netlists.waveform import Waveform
 
@@ -20,7 +21,7 @@ def _simulator(name, request):
     if name == "neospice":
         try:
             assert cs.get_simulator("neospice").version
-        except cs.SimulatorNotFound as error:
+        except SimulatorNotFound as error:
             pytest.skip(str(error))
         return cs.get_simulator("neospice", deadline=120.0)
     if name == "compiled":
