@@ -11,14 +11,18 @@ from dataclasses import asdict
 
 from cosim.benchmarks.run import MARK
 from cosim.benchmarks.sections import SECTIONS
+from cosim.errors import CosimError
 
 
 def main() -> None:
     """Run what the command line names."""
     name, size, full, threads = sys.argv[1:]
-    for row in SECTIONS[name].measure(int(size), full == "1", int(threads)):
-        # On a line of its own whatever a peer has printed before.
-        print(f"\n{MARK}{json.dumps(asdict(row))}", flush=True)
+    try:
+        for row in SECTIONS[name].measure(int(size), full == "1", int(threads)):
+            # On a line of its own whatever a peer has printed before.
+            print(f"\n{MARK}{json.dumps(asdict(row))}", flush=True)
+    except CosimError as error:
+        sys.exit(f"{type(error).__name__}: {error.thing}")
 
 
 if __name__ == "__main__":
