@@ -177,7 +177,8 @@ def run_study(
     Returns
     -------
     xarray.Dataset
-        ``conductance``, ``pulses`` and ``reached`` over (range, level, device);
+        ``conductance``, ``pulses``, ``reached`` and ``energy`` of the pulses [J] over
+        (range, level, device);
         ``relaxed`` over (range, time, level, device).
     """
     import xarray as xr
@@ -198,7 +199,7 @@ def run_study(
     targets = np.linspace(c["lowest"], c["highest"], c["levels"])
     shape = (len(c["acceptance_ranges"]), c["levels"], c["devices"])
     conductance, pulses = np.empty(shape), np.empty(shape, dtype=int)
-    reached = np.empty(shape, dtype=bool)
+    reached, energy = np.empty(shape, dtype=bool), np.empty(shape)
     relaxed = np.empty((shape[0], len(c["times"]), *shape[1:]))
     for index, acceptance in enumerate(c["acceptance_ranges"]):
         rng = np.random.default_rng(np.random.SeedSequence(c["seed"]).spawn(shape[0])[index])
@@ -210,6 +211,7 @@ def run_study(
         conductance[index] = result.conductance.reshape(shape[1:])
         pulses[index] = result.pulses.reshape(shape[1:])
         reached[index] = result.reached.reshape(shape[1:])
+        energy[index] = result.energy.reshape(shape[1:])
         deviate = rng.standard_normal(shape[1:])
         for k, time in enumerate(c["times"]):
             relaxed[index, k] = noise.relaxed(conductance[index], time, deviate)
@@ -225,6 +227,7 @@ def run_study(
             "conductance": (dims, conductance, {"units": "S"}),
             "pulses": (dims, pulses, {"units": "1"}),
             "reached": (dims, reached, {"units": "1"}),
+            "energy": (dims, energy, {"units": "J"}),
             "relaxed": (
                 ("acceptance_range", "time", "level", "device"),
                 relaxed,

@@ -163,8 +163,12 @@ def statistics(quick: bool) -> Figures:
     sigma = float(noise.relaxation_sigma(600.0))
     rng = np.random.default_rng(SEED)
     g = noise.programmed(np.full(200_000, 50e-6), rng)
-    later = noise.relaxed(g, 3.156e8, rng.standard_normal(g.shape))
+    deviate = rng.standard_normal(g.shape)
+    early, day, later = (noise.relaxed(g, t, deviate) for t in (1.0, 86400.0, 3.156e8))
     return {
+        "relaxation_sigma_1s": float(early.std()) * 1e6,
+        "relaxation_mean_1d": (float(day.mean()) - 50e-6) * 1e6,
+        "relaxation_sigma_1d": float(day.std()) * 1e6,
         "overlap_law": float(noise.adjacent_overlap(targets[1] - targets[0], sigma)) * 100.0,
         "relaxation_mean_10y": (float(later.mean()) - 50e-6) * 1e6,
         "relaxation_sigma_10y": float(later.std()) * 1e6,
