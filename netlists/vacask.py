@@ -43,7 +43,8 @@ def vector_name(name: str) -> str:
 
 
 def _node(name: str) -> str:
-    return name.replace(".", "__")
+    """VACASK tells cases apart, and a raw vector has none."""
+    return name.replace(".", "__").lower()
 
 
 def _nodes(element: Element, more: tuple[str, ...] = ()) -> str:

@@ -26,7 +26,7 @@ from cosim.errors import (
     SimulatorNotFound,
 )
 from cosim.parallel import parallel_map, worker_count
-from cosim.simulators.base import Result, Simulator
+from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator
 from netlists import Array, Drive, Layout, Parasitics, Testbench
 from netlists.analysis import Transient
 
@@ -107,13 +107,13 @@ def _all_cells(array: Array) -> tuple[tuple[int, int], ...]:
 def cell_groups(array: Array, simulator: Simulator) -> list[Group]:
     """How the cells are split into runs.
 
-    ngspice gets one run per cell. Another simulator gets one run for all of them: one that can
-    ``separate`` cells keeps each behind the resistance of its own lines; for another it stands in
-    the device's ``R_line``, if it has one.
+    Simulators of the circuit rung get one run per cell. Another gets one run for all of them: one
+    that can ``separate`` cells keeps each behind the resistance of its own lines; for another it
+    stands in the device's ``R_line``, if it has one.
     """
     cells = _all_cells(array)
     single = [Group(array=single_cell(array, i, j), cells=((i, j),)) for i, j in cells]
-    if simulator.name == "ngspice" or len(cells) == 1:
+    if simulator.name in CIRCUIT_SIMULATORS or len(cells) == 1:
         return single
     bit, source = (
         np.array([_path(array, kind, i, j)[0] for i, j in cells]).reshape(array.shape)
@@ -172,8 +172,8 @@ class Measured:
 
 
 def workers_for(simulator: Simulator) -> int:
-    """How many runs go on at a time: ngspice is a process of its own, others use our threads."""
-    return worker_count() if simulator.name == "ngspice" else 1
+    """How many runs go on at a time: some are processes of their own, others use our threads."""
+    return worker_count() if simulator.name in CIRCUIT_SIMULATORS else 1
 
 
 def measure_groups(

@@ -21,7 +21,7 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
-from cosim.simulators.base import Result, Simulator, get_simulator
+from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
 from netlists.bias import every_cell
@@ -215,7 +215,7 @@ class Cycling:
             segment = array
             attachments: tuple[Attachment, ...] = ()
             runner = simulator
-            if names and simulator.name == "ngspice":
+            if names and simulator.name in CIRCUIT_SIMULATORS:
                 segment = varying_array(array, spreads)
                 pause = _SWITCH * 2 * (self.set - self.reset) / self.rate
                 attachments = cycle_sources(segment, names, np.array([0.0, half]), pause, part)

@@ -21,7 +21,7 @@ from cosim.experiments.cycles import (
     draw_cycles,
     varying_array,
 )
-from cosim.simulators.base import Result, Simulator, get_simulator
+from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
 from netlists.bias import every_cell
@@ -244,7 +244,7 @@ class PulseUpdate:
         amplitude = self.amplitude
         names = tuple(spreads)
         z = draw_cycles(group, names, amplitude.size, seed)
-        as_sources = simulator.name == "ngspice"
+        as_sources = simulator.name in CIRCUIT_SIMULATORS
         with_changes = getattr(simulator, "with_changes", None)
         length = _SEGMENT if as_sources or with_changes or not names else 1
         if not names and amplitude.size >= _TRAIN and hasattr(simulator, "with_trains"):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
 SIMULATORS = ("native", "neospice", "ngspice", "vacask")
+# Circuit rung: any netlist, attachments included, and every run is a process of its own.
+CIRCUIT_SIMULATORS = ("neospice", "ngspice", "vacask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class RunProvenance:
     wall_time: float = 0.0
     warnings: tuple[str, ...] = ()
     devices: str = ""
+    residual: float = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

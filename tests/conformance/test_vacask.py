@@ -9,10 +9,10 @@ import pytest
 
 import cosim as cs
 from compact_models import ParameterSet
-from cosim.errors import ModelError, NetlistError
+from cosim.errors import ModelError, NetlistError, NotConverged
 from netlists.osdi import compiled_netlist
 from netlists.periphery import CurrentInjector, IntegrateAndFire, ReadClamp
-from netlists.testbench import Attachment, OperatingPoint, Testbench, Transient
+from netlists.testbench import Attachment, OperatingPoint, Options, Testbench, Transient
 from netlists.vacask import vacask_netlist, vector_name
 from netlists.vacask_attachments import translate
 from netlists.waveform import Waveform
@@ -163,3 +163,28 @@ def test_it_gets_the_modules_that_ngspice_gets():
     assert vacask_netlist(testbench).modules == compiled_netlist(testbench).modules
     assert vacask_netlist(testbench).vectors["i(vbl0)"] == "vbl0:flow(br)"
     assert vector_name("v(xr_0_1.dT)") == "nr_0_1:dt"
+
+
+@pytest.mark.ngspice
+def test_no_solution_is_said_as_such(vacask):
+    """One Newton iteration is not enough for a breakdown."""
+    testbench = _testbench(Waveform.pulse(1.35, width=1e-6), 3.3)
+    hard = replace(
+        testbench,
+        drives=dict.fromkeys(testbench.drives, 3.0) | {"sl0": 0.0, "sl1": 0.0},
+        analysis=Transient(stop=1e-3, step=1e-5),
+        initial_states={"phi": 0.0},
+        options=Options(max_iterations=1),
+    )
+    with pytest.raises(NotConverged, match="aborted"):
+        vacask.run(hard)
+
+
+@pytest.mark.ngspice
+def test_cycles_with_spread(vacask, ngspice):
+    """Two cycles whose barriers change; the tolerance of the experiment is 1e-3."""
+    cell = cs.Cell(cs.load_model("cmo_hfox"), cs.load_model("nmos_3v3"))
+    cycling = cs.Cycling(cs.Array(cell, rows=1, cols=1), cycles=2)
+    one, other = (cycling.run(simulator=s, seed=2, progress=False) for s in (vacask, ngspice))
+    np.testing.assert_allclose(one["ratio"], other["ratio"], rtol=0.08)
+    assert not np.isclose(one["ratio"][0], one["ratio"][1], rtol=1e-3).any()

@@ -82,9 +82,12 @@ def test_killed_and_timeout(program):
     ("log", "kind"),
     [
         ("Parser syntax error, unexpected :\n12:27 in circuit.sim", NetlistRejected),
-        ("Running analysis 'result'.\nNode 'xa:nothing' not found.", NetlistRejected),
-        ("Running analysis 'result'.\nTimestep too small.", NotConverged),
-        ("Running analysis 'result'.\nNR solver failed to converge.", NotConverged),
+        ("Node 'xa:nothing' not found.\nFailed to bind analysis outputs.", NetlistRejected),
+        (
+            "Timestep too small. Transient analysis aborted.\nAnalysis 'result' aborted.",
+            NotConverged,
+        ),
+        ("NR solver failed to converge.\nHomotopy failed, 6 step(s) tried.", NotConverged),
         ("write failed: No space left on device", DiskFull),
     ],
 )
@@ -171,7 +174,7 @@ def test_a_real_refusal_and_a_real_divergence(tmp_path):
     ):
         (tmp_path / "circuit.sim").write_text(head + source + body + control)
         outcome = run_process(
-            [program, "-sp", "circuit.sim"],
+            list(program_of(program).command),
             directory=tmp_path,
             deadline=60.0,
             log_name="log",
