@@ -68,6 +68,7 @@ def provenance(
     citations = [str(getattr(getattr(d, "parameters", None), "citation", "")) for d in devices if d]
     warnings = dict.fromkeys(w for record in records for w in record.warnings)
     hashes = sorted({record.netlist_sha256 for record in records if record.netlist_sha256})
+    residuals = [r.residual for r in records if np.isfinite(r.residual)]
     return {
         "experiment": type(experiment).__name__,
         "version": package_version(),
@@ -79,6 +80,7 @@ def provenance(
         "netlist_sha256": hashes[0] if len(hashes) == 1 else _join_hashes(hashes),
         "netlists": len(hashes),
         "wall_time": float(sum(record.wall_time for record in records)),
+        "residual": max(residuals) if residuals else None,
         "warnings": "; ".join(list(warnings)[:10]),
         "citations": "; ".join(dict.fromkeys(c for c in citations if c)),
     }

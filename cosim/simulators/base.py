@@ -36,6 +36,9 @@ class RunProvenance:
     devices : str
         How the simulator evaluated the devices: ``"subcircuit"`` (behavioural sources) or
         ``"osdi"`` (compiled Verilog-A); empty in the native solver, which has one way.
+    residual : float
+        Worst imbalance of currents at any node and point over the largest branch current; NaN
+        where the simulator does not tell.
     """
 
     simulator: str

@@ -20,6 +20,7 @@ from netlists.cell import Cell
 from netlists.lines import Drive, Layout
 from netlists.parasitics import Parasitics
 from netlists.testbench import Testbench
+from netlists.waveform import Waveform
 
 ALL = (
     "cell_current",
@@ -281,3 +282,40 @@ def test_random_arrays_are_right_or_refused(reram, nmos):
         assert abs(total) <= 1e-8 * flows + 1e-15
         right += 1
     assert right >= 57
+
+
+@pytest.mark.parametrize(("voltage", "gate"), [(3.3, 3.3), (-3.3, 3.3), (2.0, 0.0)])
+def test_huge_rates_stay_within_bounds(reram, nmos, voltage, gate):
+    # From 0 to 3.3 V within 100 ps the rate of the vacancies grows by more than 20 decades.
+    wave = Waveform.pulse(voltage, 1e-7, rise=1e-10, fall=1e-10)
+    testbench = Testbench(
+        array=array_of(reram, nmos, (2, 2)),
+        drives=bias.every_cell(array_of(reram, nmos, (2, 2)), wave, gate=gate),
+        probes=("state:c", "cell_current"),
+        analysis=Transient(stop=wave.duration, step=1e-9),
+    )
+    result = NativeSimulator().run(testbench)
+    assert result["residual"].max() <= 1e-9
+    assert result.provenance.residual == result["residual"].max()
+    assert np.all((result["state:c"] > 0) & (result["state:c"] <= reram.state("c").upper))
+
+
+def test_a_singular_array_is_a_clear_error(reram):
+    array = Array(Cell(reram), rows=2, cols=2, parasitics=Parasitics(r_row=1.0, r_col=1.0))
+    with pytest.raises(ConfigError, match="all lines float"):
+        build_system(array, floating=frozenset(("bl0", "bl1", "sl0", "sl1")))
+    beside = array.replace(layout=Layout.PARALLEL)
+    with pytest.raises(ConfigError, match="one driver for every part"):
+        build_system(beside, floating=frozenset(("bl1", "sl1")))
+    build_system(array, floating=frozenset(("bl1", "sl1")))
+
+
+def test_the_direct_solver_stands_in_and_says_so(reram, nmos, monkeypatch):
+    from cosim.simulators.native import gmres
+
+    array = array_of(reram, nmos, (3, 3), parasitics=Parasitics(r_row=20.0, r_col=20.0))
+    usual = solve(array, 0.5)
+    monkeypatch.setattr(gmres, "solve_newton", lambda *_: (0, 1.0))
+    direct = solve(array, 0.5)
+    assert "sparse direct solver" in direct.provenance.warnings[0]
+    assert_allclose(direct["cell_current"], usual["cell_current"], rtol=1e-8)

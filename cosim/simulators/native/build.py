@@ -41,6 +41,19 @@ def _lines(array: Array, kind: Any, floating: frozenset[str]) -> Lines:
     )
 
 
+def _check_driven(bit: Lines, source: Lines, parallel: bool) -> None:
+    """Crossing lines are one circuit, each pair of parallel ones is its own: none may float."""
+    on = [family.start + family.end > 0 for family in (bit, source)]
+    alone = np.flatnonzero(~(on[0] | on[1])) if parallel else []
+    if len(alone) or not (on[0].any() or on[1].any()):
+        raise ConfigError(
+            thing="no bit or source line of a part of the array has a driver",
+            value=f"lines {list(alone[:5])}" if len(alone) else "all lines float",
+            limit="one driver for every part",
+            next_step="Give a bit line or a source line a voltage",
+        )
+
+
 def build_system(
     array: Array,
     *,
@@ -66,7 +79,8 @@ def build_system(
     Raises
     ------
     ConfigError
-        For a selector that is not one of our compact models: only ngspice runs foundry cards.
+        For devices that are not our compact models, which only ngspice runs; or lines that all
+        float.
     """
     reram, selector = array.cell.reram, array.cell.selector
     if selector is not None and not isinstance(selector, CompactModel):
@@ -94,6 +108,9 @@ def build_system(
             varying.append(k)
             values.append(value)
     word = array.line_set("wl")
+    bit, source = _lines(array, "bl", floating), _lines(array, "sl", floating)
+    parallel = array.line_set("bl").along == "column"
+    _check_driven(bit, source, parallel)
     return ArraySystem(
         equations=equations,
         parameters=parameters,
@@ -101,9 +118,9 @@ def build_system(
         values=np.array(values).reshape((len(values), array.rows, array.cols)),
         rows=array.rows,
         cols=array.cols,
-        bit=_lines(array, "bl", floating),
-        source=_lines(array, "sl", floating),
-        parallel=array.line_set("bl").along == "column",
+        bit=bit,
+        source=source,
+        parallel=parallel,
         gate_along_rows=word.along == "row",
         bit_load=array.line_set("bl").capacitance,
         source_load=array.line_set("sl").capacitance,

@@ -150,6 +150,7 @@ class NativeSimulator:
                 netlist_sha256=_sha256(testbench, self.changes),
                 wall_time=time.perf_counter() - start,
                 warnings=(*warnings, *more),
+                residual=float(np.max(data["residual"])),
             ),
         )
 
