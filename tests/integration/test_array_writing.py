@@ -27,6 +27,7 @@ from cosim.experiments.base import with_spread
 from cosim.report import describe
 from netlists import Layout, Waveform
 
+pytestmark = pytest.mark.slow
 WIRES = cs.Parasitics(r_row=0.35, r_col=0.35)
 
 
