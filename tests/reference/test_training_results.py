@@ -130,6 +130,21 @@ def test_lstm_learns_with_agad_behind_floating_point_and_not_with_plain_sgd():
     assert last == perplexity
 
 
+def test_figures_of_the_device_matter_to_plain_sgd_and_little_to_agad():
+    accuracy = means("train_ablation")
+    mean_device = "22 states, skew 0.61, NSR 0.9"
+    states = ["states 10", "states 16", mean_device, "states 33", "states 100"]
+    noise = ["NSR 1.8", mean_device, "NSR 0.3"]
+    for order in (states, noise):
+        sgd = [accuracy[arm, "sgd"] for arm in order]
+        assert sgd == sorted(sgd)
+    assert accuracy["states 100", "sgd"] - accuracy["states 10", "sgd"] > 0.2
+    agad = [value for (_, algorithm), value in accuracy.items() if algorithm == "agad"]
+    assert max(agad) - min(agad) < 0.03
+    assert min(agad) > max(v for (_, algorithm), v in accuracy.items() if algorithm == "sgd")
+    assert accuracy[mean_device, "agad"] > accuracy[mean_device, "fp"] - 0.01
+
+
 @pytest.mark.data
 @pytest.mark.slow
 def test_a_short_mnist_run_points_the_same_way(tmp_path):
