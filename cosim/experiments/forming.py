@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.model import CompactModel
 from cosim.errors import ConfigError
 from cosim.experiments.base import check_range, final_states, state_probes, with_spread
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.simulators.base import Result, Simulator, get_simulator
-from netlists.analysis import Options, Transient
+from netlists.analysis import OperatingPoint, Options, Transient
 from netlists.array import Array
-from netlists.bias import every_cell
+from netlists.bias import every_cell, read
+from netlists.cell import Cell
 from netlists.testbench import Testbench
 from netlists.waveform import Waveform
 
@@ -126,7 +126,7 @@ class Forming:
         array = with_spread(self.array, seed) if self.device_spread else self.array
         if "phi_0" not in array.parameters:
             array = array.with_parameters(phi_0=0.0)
-        resistance = self._selector_resistance(array)
+        resistance = self._selector_resistance(array, simulator)
 
         def measure(group: Group, progress: bool) -> tuple[Outputs, tuple[Result, ...]]:
             result = run_patiently(simulator, self.testbench(group.array, seed))
@@ -211,22 +211,24 @@ class Forming:
             seed=seed,
         )
 
-    def _selector_resistance(self, array: Array) -> float:
-        """R_DS of the nominal transistor in triode [Ohm]; 0 without one, NaN for a foreign one."""
-        selector: Any = array.cell.selector
-        if selector is None:
+    def _selector_resistance(self, array: Array, simulator: Simulator) -> float:
+        """R_DS of the nominal transistor in triode [Ohm], measured behind 1 Ohm; 0 without one."""
+        if array.cell.selector is None:
             return 0.0
-        if not isinstance(selector, CompactModel):
-            return float("nan")
-        from compact_models.emit.functions import compile_model
+        from compact_models import load_model
 
-        kernels = compile_model(selector)
-        voltage = {"drain": _TRIODE_VOLTAGE, "gate": self.gate}
-        nodes = np.array([[voltage.get(node, 0.0)] for node in kernels.nodes])
-        parameters = kernels.parameter_vector(selector.parameters)[:, None]
-        states = np.zeros((len(kernels.states), 1))
-        current = kernels.call(nodes, states, parameters).currents[kernels.nodes.index("drain"), 0]
-        return float(_TRIODE_VOLTAGE / current)
+        series = load_model("resistor").with_parameters(resistance=1.0)
+        alone = Array(Cell(series, array.cell.selector), rows=1, cols=1)
+        result = simulator.run(
+            Testbench(
+                array=alone,
+                drives=read(alone, _TRIODE_VOLTAGE, gate=self.gate),
+                analysis=OperatingPoint(),
+                probes=("cell_current",),
+                title="triode resistance",
+            )
+        )
+        return float(_TRIODE_VOLTAGE / result["cell_current"][0, 0, 0] - 1.0)
 
     def _extract(self, array: Array, result: Result, resistance: float) -> Outputs:
         _, times = self._waveform()
@@ -240,18 +242,12 @@ class Forming:
         voltage = voltages[jump + 1]
         if self.mode == "sweep":
             voltage = self._refine(result, times, jump, current)
-        # A foreign transistor's own drop is known from the circuit.
-        drop = (
-            voltages[jump + 1] - np.take_along_axis(across, jump[None] + 1, axis=0)[0]
-            if np.isnan(resistance)
-            else at * resistance
-        )
         pristine = array.initial_state("phi") < 0.5
         nothing = np.where(formed & pristine, 1.0, np.nan)
         return {
             "forming_voltage": voltage * nothing,
             "forming_current": at * nothing,
-            "reram_forming_voltage": (voltage - drop) * nothing,
+            "reram_forming_voltage": (voltage - at * resistance) * nothing,
             "formed": formed.astype(float),
             "current": current,
             "cell_voltage": across,

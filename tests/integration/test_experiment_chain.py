@@ -58,6 +58,22 @@ def test_forming_in_a_sweep(formed: xr.Dataset, tmp_path: Path) -> None:
     xr.testing.assert_equal(load(save(formed, tmp_path / "f.nc")), formed)
 
 
+def test_forming_through_a_foundry_transistor(ngspice: NgspiceSimulator) -> None:
+    reram = load_model("cmo_hfox")
+    found = {
+        name: Forming(Array(Cell(reram, selector), rows=1, cols=1)).run(
+            simulator=ngspice, progress=False
+        )
+        for name, selector in (("ours", load_model("nmos_3v3")), ("card", "gf180mcu_nfet_03v3"))
+    }
+    ours, card = found["ours"], found["card"]
+    # Our transistor was fitted to this card, whose triode resistance is 806 ohm.
+    assert card.attrs["selector_resistance"] == pytest.approx(806, rel=0.01)
+    assert ours.attrs["selector_resistance"] == pytest.approx(773, rel=0.01)
+    for name in ("forming_voltage", "reram_forming_voltage"):
+        assert float(card[name][0, 0]) == pytest.approx(float(ours[name][0, 0]), rel=0.01)
+
+
 def test_forming_by_pulses_needs_more_voltage_for_shorter_ones(
     ngspice: NgspiceSimulator,
 ) -> None:
