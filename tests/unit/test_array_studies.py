@@ -232,6 +232,7 @@ BAD: dict[str, Callable[[cs.Array, cs.Array], Any]] = {
     "do not rise": lambda a, r: ArrayDisturb(a, lowest=2e-5, middle=3e-5, highest=1e-5),
     "needs selectors": lambda a, r: ArrayProgram(r),
     "wrong shape": lambda a, r: ArrayProgram(a, targets=np.ones((2, 2))),
+    "unequal length": lambda a, r: ArrayProgram(a, targets=((1e-5, 2e-5), (1e-5,))),  # type: ignore[arg-type]
     "0.41": lambda a, r: ArrayProgram(a, targets=np.full(a.shape, 1e-7)),
     "1 to 20": lambda a, r: ArrayProgram(a, passes=0),
     "2 levels": lambda a, r: ArrayProgram(a, levels=1),

@@ -147,11 +147,14 @@ class ArrayProgram:
         common.check_beside(self.compare_size)
         wanted = [self.lowest, self.highest]
         if self.targets is not None:
-            given = np.asarray(self.targets, dtype=float)
+            try:
+                given = np.asarray(self.targets, dtype=float)
+            except ValueError:
+                given = np.empty(0)
             if given.shape != self.array.shape:
                 raise ConfigError(
                     thing="targets of programming have the wrong shape",
-                    value=given.shape,
+                    value=given.shape if given.size else "rows of unequal length",
                     limit=f"{self.array.shape}",
                 )
             wanted = [float(given.min()), float(given.max())]

@@ -97,7 +97,7 @@ def _alone(
         drives = write_drives(study, array, row, heights)
         middle = study.rise + study.width / 2
         tops.append(
-            {n: as_waveform(float(as_waveform(w).at(middle))) for n, w in drives.items()  # type: ignore[arg-type]
+            {n: as_waveform(float(as_waveform(w).at(middle))) for n, w in drives.items()
              if w is not None}
         )  # fmt: skip
     for drives in tops:
