@@ -47,6 +47,13 @@ class FitReport:
         Root mean square of measured minus predicted single steps, in units of the window.
     valid : dict
         Ranges of conductance [S], amplitude [V] and width [s] that held data.
+    residuals : list of dict
+        For every kind of pulse with a response (polarity, amplitude [V], width [s]) and every
+        fifth of the window (conductance [S] in its middle): ``count``, mean measured and
+        predicted step and root mean square of their difference, in units of the window.
+    forms : dict
+        For up and down steps, whether the curve is monotone or free, and the relative error
+        of left-out steps for either.
     warnings : tuple of str
         Why the result may deserve less trust.
     """
@@ -58,6 +65,8 @@ class FitReport:
     trajectory_error: float
     step_residual: float
     valid: dict[str, tuple[float, float]]
+    residuals: list[dict[str, float]] = field(default_factory=list, repr=False)
+    forms: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +79,8 @@ class FitReport:
             "trajectory_error": self.trajectory_error,
             "step_residual": self.step_residual,
             "valid": {k: list(v) for k, v in self.valid.items()},
+            "residuals": [dict(r) for r in self.residuals],
+            "forms": {k: dict(v) for k, v in self.forms.items()},
             "warnings": list(self.warnings),
         }
 
@@ -120,7 +131,7 @@ def calibrate(
     u = (data.before - low) / (high - low)
     step = (data.after - data.before) / (high - low)
     fits = {
-        sign: fit_steps(u[group].ravel(), sign * step[group].ravel())
+        sign: fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
         for sign, group in main.items()
     }
     responses = {sign: _response(data, sign, group, fits[sign]) for sign, group in main.items()}
@@ -167,6 +178,11 @@ def calibrate(
         trajectory_error=_trajectory_error(u, step, used, data.polarity, responses, scales),
         step_residual=float(np.sqrt(np.mean((step[used] - predicted[used]) ** 2))),
         valid=data.ranges,
+        residuals=_residuals(data, u, step, main, responses, scales, (mean_low, window)),
+        forms={
+            {1: "up", -1: "down"}[s]: {"form": f.form, "error": f.cross_validated}
+            for s, f in fits.items()
+        },
         warnings=tuple(notes),
     )
     return CalibrationResult(
@@ -222,9 +238,51 @@ def _others(
             ratios.append(float(np.sum(sign * step[group]) / full))
             continue
         if group.size * data.devices >= FEWEST_STEPS:
-            fit = fit_steps(u[group].ravel(), sign * step[group].ravel())
+            fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
             extra.append(_response(data, sign, group, fit))
     return tuple(extra), float(np.mean(ratios)) if ratios else None
+
+
+def _residuals(
+    data: PulseData,
+    u: FloatArray,
+    step: FloatArray,
+    main: dict[int, NDArray[np.int_]],
+    responses: dict[int, PulseResponse],
+    scales: dict[int, FloatArray],
+    window: tuple[float, float],
+) -> list[dict[str, float]]:
+    """Measured against predicted steps by kind of pulse and conductance."""
+    out = []
+    for sign, group in data.groups():
+        response = responses[sign]
+        amplitude, width, _ = data.pulse_of(int(group[0]))
+        if group[0] not in main[sign]:
+            if group.size * data.devices < FEWEST_STEPS:
+                continue
+            fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
+            response = _response(data, sign, group, fit)
+        predicted = response.step(u[group]) * scales[sign]
+        edges = np.linspace(0.0, 1.0, 6)
+        place = np.clip(np.digitize(u[group], edges) - 1, 0, 4)
+        for k in range(5):
+            here = place == k
+            if not here.any():
+                continue
+            error = step[group][here] - predicted[here]
+            out.append(
+                {
+                    "polarity": float(sign),
+                    "amplitude": np.nan if amplitude is None else amplitude,
+                    "width": np.nan if width is None else width,
+                    "conductance": window[0] + window[1] * 0.5 * float(edges[k] + edges[k + 1]),
+                    "count": float(here.sum()),
+                    "measured": float(step[group][here].mean()),
+                    "predicted": float(predicted[here].mean()),
+                    "rms": float(np.sqrt(np.mean(error**2))),
+                }
+            )
+    return out
 
 
 def _figures(

@@ -90,6 +90,35 @@ def test_half_select_is_measured_from_half_pulses():
     assert calibrate(data).device.half_select == pytest.approx(0.01, rel=0.1)
 
 
+def test_curves_of_noisy_steps_do_not_wiggle_and_residuals_are_sorted():
+    device = soft_bounds(states=25.0, skew=0.5, nsr=1.0)
+    rng, u, out = np.random.default_rng(7), 0.1, []
+    for p in SEQUENCE:
+        u = float(np.clip((device.up if p > 0 else device.down).apply(np.array(u), rng), 0, 1))
+        out.append(device.conductance(u))
+    result = calibrate(dataset(np.array(out)))
+    grid = np.linspace(0.1, 0.9, 81)
+    assert (np.diff(result.device.up.step(grid)) <= 1e-6).all()
+    assert (np.diff(-result.device.down.step(grid)) >= -1e-6).all()
+    assert result.report.forms["up"]["form"] == "monotone"
+    rows = result.report.residuals
+    assert {r["polarity"] for r in rows} == {1.0, -1.0}
+    assert sum(r["count"] for r in rows) == len(SEQUENCE) - 1
+    assert all(abs(r["measured"] - r["predicted"]) < 4 * r["rms"] for r in rows)
+
+
+def test_a_law_with_a_maximum_is_not_forced_to_be_monotone():
+    def bent(u, p):
+        return 0.04 * np.exp(-(((u if p > 0 else 1 - u) - 0.3) ** 2) / 0.02) * p + 0.002 * p
+
+    u, out = 0.05, []
+    for p in SEQUENCE:
+        u = float(np.clip(u + bent(u, p), 0, 1))
+        out.append(10e-6 + 80e-6 * u)
+    report = calibrate(dataset(np.array(out))).report
+    assert report.forms["up"]["form"] == "free"
+
+
 def test_csv_gives_the_same_device_as_the_dataset(tmp_path):
     g = curved_train(0.05, SEQUENCE)
     path = tmp_path / "chip.csv"
