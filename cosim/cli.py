@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from cosim.commands import inspect, rungs, simulate
+from cosim.commands import infer, inspect, rungs, simulate
 from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, plain, print_json
 from cosim.errors import (
     CalibrationError,
@@ -50,7 +50,7 @@ def cli() -> None:
     """
 
 
-for _command in (*inspect.COMMANDS, *simulate.COMMANDS, *rungs.COMMANDS):
+for _command in (*inspect.COMMANDS, *simulate.COMMANDS, *rungs.COMMANDS, *infer.COMMANDS):
     cli.add_command(_command)
 
 
