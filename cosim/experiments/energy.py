@@ -184,9 +184,7 @@ def run_study(
         density = np.full((n, n), c["vacancies"] / 1e25)
         steps = 600 if n <= 32 else 200
         read = settle(compiled_cells(density, c["read_voltage"]), lines, "read", steps=steps)
-        update = settle(
-            compiled_cells(density, 0.675, -0.675, heat=True), lines, "update", steps=steps
-        )
+        update = settle(compiled_cells(density, 0.675, -0.675), lines, "update", steps=steps)
         energy = product_energy(
             n, lines, density, c["read_voltage"], c["read_width"], int(c["seed"])
         )

@@ -3,8 +3,8 @@
 Products and parallel updates touch every cell at once: their time does not grow with the
 number of cells as long as the lines settle quickly beside the read or write pulse. Here the
 network of wire resistances and capacitances, drivers and cells is integrated in time, with
-every cell as the compact models give it at the operating point: conductances, and the
-capacitances of memory device and transistor.
+every cell as the compact models give it: chords for the state that is reached, and slopes of
+currents, charges and heat for the way there, which decide the last percent.
 """
 
 from __future__ import annotations
@@ -45,18 +45,21 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Cells as linear networks between their bit line and their source line.
+    """Cells as networks between their bit line and their source line.
 
     Parameters
     ----------
-    conductance, capacitance : ndarray, shape (n, n, rows, cols)
-        ``C dv/dt + G v`` are the currents into the n nodes; node 0 lies on the bit line, the
-        last on the source line.
+    conductance : ndarray, shape (n, n, rows, cols)
+        Chords: times the potentials of the operating point they give the currents into the n
+        nodes. Node 0 lies on the bit line, the last on the source line.
+    slope, capacitance : ndarray, shape (n, n, rows, cols)
+        Derivatives of currents and charges there.
     gate : int, optional
         Node on the word line.
     """
 
     conductance: Floats
+    slope: Floats
     capacitance: Floats
     gate: int | None = None
 
@@ -97,22 +100,19 @@ def lumped_cells(conductance: Floats, lines: Lines) -> Cells:
     s = np.full_like(g, 1.0 / lines.selector_resistance)
     zero = np.zeros_like(g)
     d, c = np.full_like(g, lines.device_capacitance), np.full_like(g, lines.gate_capacitance)
+    matrix = np.array([[g, -g, zero], [-g, g + s, -s], [zero, -s, s]])
     return Cells(
-        conductance=np.array([[g, -g, zero], [-g, g + s, -s], [zero, -s, s]]),
+        conductance=matrix,
+        slope=matrix,
         capacitance=np.array([[d, -d, zero], [-d, d + c, zero], [zero, zero, c]]),
     )
 
 
-def compiled_cells(
-    density: Floats, bit: float, source: float = 0.0, gate: float = 3.3, heat: bool = False
-) -> Cells:
-    """Return 1T1R cells as a network that has their currents at an operating point.
+def compiled_cells(density: Floats, bit: float, source: float = 0.0, gate: float = 3.3) -> Cells:
+    """Return 1T1R cells at an operating point, from the equations of the compact models.
 
-    Conductances are chords, current over voltage, so that the settled state is exact;
-    capacitances are the derivatives of the charges. With `heat` the device starts cold: its
-    chord is the one of the cold dome, and the rest of its current comes with the temperature,
-    which follows the power. Without it the device is at its final temperature from the start:
-    at read voltage that is 3 K, which the charging current brings within picoseconds.
+    Chords, slopes and capacitances of memory device and transistor; the temperature of the
+    dome is a node of its own, in kelvin above ambient.
 
     Parameters
     ----------
@@ -120,8 +120,6 @@ def compiled_cells(
         C / 1e25 of the devices.
     bit, source, gate : float
         Of the lines [V]; the bit line must lie above the source line.
-    heat : bool
-        Whether the device warms during the edge, as it does under pulses.
     """
     from compact_models import load_model
     from compact_models.emit.functions import compile_model
@@ -135,65 +133,53 @@ def compiled_cells(
     settled = solve_steady(
         reram, voltages={"top": applied, "bottom": drop}, held={"c": distinct, "phi": 1.0}
     )
-    current, dome = settled.current("top"), settled.node("m")
-    k = settled.kernels
-    cold = settled.states.copy()
-    cold[k.states.index("dT")] = 0.0
-    parameters = k.parameter_vector(reram.parameters)[:, None]
-    begun = -k.call(settled.nodes, cold, parameters).currents[k.nodes.index("bottom")]
-    started = begun if heat else current
-    rise = settled.state("dT")
+    current, dome, k = settled.current("top"), settled.node("m"), settled.kernels
     # Nodes of a cell: bit line, dome, middle, word line, temperature, source line.
     n = distinct.size
-    g, c = np.zeros((6, 6, n)), np.zeros((6, 6, n))
-    parts = (
-        (0, 1, applied - dome, current),
-        (1, 2, dome - drop, started),
-        (2, 5, drop, current),
-    )
-    for one, other, fall, flow in parts:
-        chord = flow / fall
-        g[one, one] += chord
-        g[other, other] += chord
-        g[one, other] -= chord
-        g[other, one] -= chord
-    heated = (current - started) / rise
-    g[1, 4], g[2, 4] = heated, -heated
+    chord, slope, c = (np.zeros((6, 6, n)) for _ in range(3))
+    for one, other, fall in ((0, 1, applied - dome), (1, 2, dome - drop), (2, 5, drop)):
+        for here, there in ((one, other), (other, one)):
+            chord[here, here] += current / fall
+            chord[here, there] -= current / fall
     power = (applied - drop) * current / (applied - dome)
-    g[4, 0], g[4, 1] = -power, power
-    g[4, 4] = 1.0 / reram.parameters["R_th"]
-    c[4, 4] = reram.parameters["C_th"]
-    order = [k.nodes.index(name) for name in ("top", "m", "bottom")]
-    charges = _capacitances(k, settled.nodes, settled.states, reram.parameters)
-    c[np.ix_([0, 1, 2], [0, 1, 2])] += charges[np.ix_(order, order)]
+    chord[4, 0], chord[4, 1] = -power, power
+    chord[4, 4] = 1.0 / reram.parameters["R_th"]
+    found = _derivatives(k, settled.nodes, settled.states, reram.parameters)
+    ends, inner = [0, 1, 2], [k.nodes.index(name) for name in ("top", "m", "bottom")]
+    heat, watts = k.states.index("dT"), float(reram.parameters["C_th"])
+    slope[np.ix_(ends, ends)] += found["di_dv"][np.ix_(inner, inner)]
+    slope[ends, 4] = found["di_dx"][inner, heat]
+    # In watts, so that the row is of the size of the others.
+    slope[4, ends] = -watts * found["dr_dv"][heat, inner]
+    slope[4, 4] = -watts * found["dr_dx"][heat, heat]
+    c[np.ix_(ends, ends)] += found["dq_dv"][np.ix_(inner, inner)]
+    c[4, 4] = watts
     t = compile_model(nmos, "numpy")
-    nodes: dict[str, Any] = {
-        "drain": drop,
-        "gate": gate - source,
-        "source": 0.0,
-        "bulk": -source,
-    }
+    nodes: dict[str, Any] = {"drain": drop, "gate": gate - source, "source": 0.0, "bulk": -source}
     terminals = np.array(
         [np.broadcast_to(nodes[name], drop.shape) for name in t.nodes], dtype=np.float64
     )
-    charges = _capacitances(t, terminals, np.zeros((0, n)), nmos.parameters)
-    order = [t.nodes.index(name) for name in ("drain", "gate", "source")]
-    c[np.ix_([2, 3, 5], [2, 3, 5])] += charges[np.ix_(order, order)]
-    shape = np.shape(density)
-    return Cells(
-        conductance=g[:, :, index.ravel()].reshape(6, 6, *shape),
-        capacitance=c[:, :, index.ravel()].reshape(6, 6, *shape),
-        gate=3,
+    found = _derivatives(t, terminals, np.zeros((0, n)), nmos.parameters)
+    ends, inner = [2, 3, 5], [t.nodes.index(name) for name in ("drain", "gate", "source")]
+    slope[np.ix_(ends, ends)] += found["di_dv"][np.ix_(inner, inner)]
+    c[np.ix_(ends, ends)] += found["dq_dv"][np.ix_(inner, inner)]
+    chord, slope, c = (
+        m[:, :, index.ravel()].reshape(6, 6, *np.shape(density)) for m in (chord, slope, c)
     )
+    return Cells(conductance=chord, slope=slope, capacitance=c, gate=3)
 
 
-def _capacitances(kernels: Any, nodes: Floats, states: Floats, parameters: Any) -> Floats:
-    """Return the derivatives of the charges by the potentials [F]."""
+def _derivatives(kernels: Any, nodes: Floats, states: Floats, parameters: Any) -> dict[str, Floats]:
+    """Return the derivatives of currents, charges and rates by potentials and states."""
     n, s, shape = len(kernels.nodes), len(kernels.states), nodes.shape[1:]
-    shapes = ((n,), (n,), (s,), (n, n), (n, s), (n, n), (s, n), (s, s))
-    arrays = [np.zeros((*head, *shape)) for head in shapes]
-    kernels.evaluate(nodes, states, kernels.parameter_vector(parameters)[:, None], *arrays)
-    return np.asarray(arrays[5])
+    shapes = {
+        "currents": (n,), "charges": (n,), "rates": (s,), "di_dv": (n, n), "di_dx": (n, s),
+        "dq_dv": (n, n), "dr_dv": (s, n), "dr_dx": (s, s),
+    }  # fmt: skip
+    arrays = {name: np.zeros((*head, *shape)) for name, head in shapes.items()}
+    vector = kernels.parameter_vector(parameters)[:, None]
+    kernels.evaluate(nodes, states, vector, *arrays.values())
+    return arrays
 
 
 def settle(
@@ -230,8 +216,8 @@ def settle(
             value=(accuracy, lines.wire_resistance, lines.driver_resistance),
             limit="accuracy between 0 and 1, positive resistances",
         )
-    matrix, capacity, load, outputs = _assemble(cells, lines, drive)
-    final = splu(matrix).solve(load)
+    chords, matrix, capacity, load, outputs = _assemble(cells, lines, drive)
+    final = splu(chords).solve(load)
     wanted = outputs @ final
     rows, cols = cells.shape
     per_cell = lines.wire_capacitance + float(np.abs(cells.capacitance[0, 0]).max())
@@ -241,17 +227,16 @@ def settle(
         h = span / steps
         factor = splu((capacity + 0.5 * h * matrix).tocsc())
         half = splu((capacity + 0.25 * h * matrix).tocsc())
-        voltage = np.zeros(load.size)
+        left = -final
         error = np.empty(steps)
         for step in range(steps):
             if step == 0:
                 # Four damped steps: the trapezoidal rule alone rings on a jump.
                 for _ in range(4):
-                    voltage = half.solve(capacity @ voltage + 0.25 * h * load)
+                    left = half.solve(capacity @ left)
             else:
-                right = capacity @ voltage - 0.5 * h * (matrix @ voltage) + h * load
-                voltage = factor.solve(right)
-            error[step] = np.abs(outputs @ voltage / wanted - 1.0).max()
+                left = factor.solve(capacity @ left - 0.5 * h * (matrix @ left))
+            error[step] = np.abs(outputs @ left / wanted).max()
         late = int(np.max(np.nonzero(error > accuracy)[0], initial=-1)) + 1
         if late < steps and late > 30:
             axis = np.asarray(h * np.arange(1, steps + 1), dtype=np.float64)
@@ -282,8 +267,8 @@ def _checked(values: Floats) -> Floats:
     return given
 
 
-def _assemble(cells: Cells, lines: Lines, drive: str) -> tuple[Any, Any, Floats, Any]:
-    """Return conductance and capacitance matrices, load of a step, and what is watched."""
+def _assemble(cells: Cells, lines: Lines, drive: str) -> tuple[Any, Any, Any, Floats, Any]:
+    """Return matrices of chords, slopes and capacitances, load of a step, and what is watched."""
     from scipy.sparse import coo_array, csc_array, diags_array
 
     rows, cols = cells.shape
@@ -327,6 +312,6 @@ def _assemble(cells: Cells, lines: Lines, drive: str) -> tuple[Any, Any, Floats,
             (np.concatenate([cell, cell]), np.concatenate([bit.ravel(), source.ravel()])),
         )
         outputs = csc_array(coo_array(across, shape=(count, n * count)))
-    matrix = csc_array(network + square(cells.conductance))
+    chords, matrix = (csc_array(network + square(m)) for m in (cells.conductance, cells.slope))
     capacity = csc_array(square(cells.capacitance) + diags_array(ground))
-    return matrix, capacity, load, outputs
+    return chords, matrix, capacity, load, outputs

@@ -224,7 +224,7 @@ def settling(quick: bool) -> Drawn:
         bias = (READ, 0.0) if drive == "read" else (PULSE / 2, -PULSE / 2)
         times = [
             settle(
-                compiled_cells(np.full((n, n), 1.64), *bias, heat=drive == "update"),
+                compiled_cells(np.full((n, n), 1.64), *bias),
                 Lines(),
                 "read" if drive == "read" else "update",
                 steps=200,

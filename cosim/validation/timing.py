@@ -24,9 +24,7 @@ def settling(quick: bool) -> Figures:
     for n in (16, 64):
         cells = np.full((n, n), 1.64)
         read = settle(compiled_cells(cells, READ), Lines(), "read", steps=300)
-        update = settle(
-            compiled_cells(cells, PULSE / 2, -PULSE / 2, heat=True), Lines(), "update", steps=300
-        )
+        update = settle(compiled_cells(cells, PULSE / 2, -PULSE / 2), Lines(), "update", steps=300)
         times["read"].append(read.time * 1e12)
         times["update"].append(update.time * 1e12)
     return {
@@ -112,7 +110,7 @@ def settling_against_circuit(quick: bool) -> Figures:
         axis, error = circuit_settling(size, drive)
         measured = float(axis[np.nonzero(error > 0.01)[0].max()])
         bias = (READ, 0.0) if drive == "read" else (PULSE / 2, -PULSE / 2)
-        cells = compiled_cells(np.full((size, size), 1.64), *bias, heat=drive == "update")
+        cells = compiled_cells(np.full((size, size), 1.64), *bias)
         ours = settle(cells, Lines(), "read" if drive == "read" else "update").time
         figures[name] = Measured(
             value=(ours / measured - 1.0) * 100.0, note=f"ngspice {measured * 1e12:.1f} ps"

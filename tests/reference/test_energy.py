@@ -79,16 +79,19 @@ def test_chords_give_the_currents_of_the_device_equations():
     from cosim.experiments.pulse_map import build_map, selector
     from cosim.experiments.settling import compiled_cells
 
-    for bias, heat in ((0.2, False), (1.35, True)):
-        cells = compiled_cells(np.array([[1.64]]), bias, heat=heat)
-        # Ends at their potentials, inner nodes free, gate at its small-signal ground.
-        g = cells.conductance[..., 0, 0]
-        inner = [1, 2, 4] if heat else [1, 2]
+    model = load_model("cmo_hfox")
+    for bias in (0.2, 1.35):
+        cells = compiled_cells(np.array([[1.64]]), bias)
+        # Ends at their potentials; dome, middle and temperature free; gate at rest.
+        g, inner = cells.conductance[..., 0, 0], [1, 2, 4]
         free = np.linalg.solve(g[np.ix_(inner, inner)], -g[inner, 0] * bias)
         current = g[0, 0] * bias + g[0, inner] @ free
         table = build_map(load_model("cmo_hfox"), bias, selector(3.3))
         wanted = np.interp(np.log(1.64), table.log_density, table.current[0])
         assert current == pytest.approx(wanted, rel=1e-4)
+        inside = bias - free[1]
+        kelvin = float(model.temperature(voltage=inside, vacancies=1.64e25))
+        assert free[2] == pytest.approx(kelvin - model.parameters["T_0"], rel=1e-4)
 
 
 def test_energy_of_a_pulse_is_current_times_voltage_where_the_state_rests():
