@@ -66,6 +66,7 @@ class Integrator:
 
     def __post_init__(self) -> None:
         # Nothing is known yet: taken for a pulse that changes a state by a thousandth.
+        self._smallest = 0.0
         self._recent = 1e-3 * (np.abs(self.states) + self.floor)
 
     def start(self, t: float) -> Convergence:
@@ -110,7 +111,7 @@ class Integrator:
         limit = _LARGEST_CHANGE / fastest if fastest > 0 else np.inf
         h = min(self._suggested, limit, longest, stop - t)
         keep = self.system.snapshot()
-        smallest = max(1e-18, 8.0 * np.finfo(float).eps * stop)
+        self._smallest = smallest = max(1e-18, 8.0 * np.finfo(float).eps * stop)
         while True:
             # Steps that would leave a crumb take it along.
             if t + 1.05 * h >= stop:
@@ -163,6 +164,9 @@ class Integrator:
         """Largest error of a state over the tolerance, from the rates of a step's stages."""
         error = h * np.abs(_E[0] * first + _E[1] * middle + _E[2] * last)
         scale = self.tolerance * (np.maximum(np.abs(states), np.abs(self.states)) + self.floor)
+        # Where a breakdown outruns the resolution of the clock, no step is small enough for more.
+        if h <= 1e4 * self._smallest:
+            return float(np.max(error / scale, initial=0.0))
         # Of thousands of pulses the errors add up: each is a part of what steps move of late.
         moved = np.maximum(np.abs(states - self.states), self._recent)
         moved *= _OF_CHANGE * self.tolerance
