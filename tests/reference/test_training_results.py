@@ -145,6 +145,13 @@ def test_figures_of_the_device_matter_to_plain_sgd_and_little_to_agad():
     assert accuracy[mean_device, "agad"] > accuracy[mean_device, "fp"] - 0.01
 
 
+def test_convolutions_on_tiles_learn_with_agad_and_not_well_with_plain_sgd():
+    accuracy = {a: value for (_, a), value in means("train_lenet").items()}
+    assert accuracy["fp"] > 0.97
+    assert accuracy["agad"] > accuracy["fp"] - 0.03
+    assert accuracy["sgd"] < accuracy["agad"] - 0.1
+
+
 @pytest.mark.data
 @pytest.mark.slow
 def test_a_short_mnist_run_points_the_same_way(tmp_path):
