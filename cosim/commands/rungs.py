@@ -170,6 +170,31 @@ for command in MODEL_FORMS:
     export.add_command(command)
 
 
+@export.command("crosssim")
+@click.argument("device", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder to write into; default: beside DEVICE.")  # fmt: skip
+@click.option("--name", default="CmoHfox", show_default=True, help="Name of the model's class.")
+@json_option
+def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int:
+    """Write a device.json as a device model of Sandia's CrossSim."""
+    from cosim.behavioural.device import BehaviouralDevice
+    from cosim.config import checked_name
+    from cosim.export.crosssim import export as write
+
+    found = write(BehaviouralDevice.load(device), output or device.parent, name=checked_name(name))
+    if as_json:
+        print_json({"ok": True, **found})
+        return RIGHT
+    for table_name, error in found["errors"].items():
+        click.echo(f"{table_name.replace('_', ' ')}: within {error:.2%} of its largest value")
+    for note in found["notes"]:
+        click.echo(f"note: {note}")
+    for file in found["files"]:
+        click.echo(file)
+    return RIGHT
+
+
 @export.command("aihwkit")
 @click.argument("device", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),

@@ -1,0 +1,228 @@
+"""A behavioural device as a device model of Sandia's CrossSim (inference).
+
+CrossSim (github.com/sandialabs/cross-sim, 3.x) takes device models as Python classes derived
+from its ``EmptyDevice``, with ``programming_error``, ``drift_error`` and ``read_noise`` over
+conductances normalised to the largest. What is written is such a class with tables of plain
+numbers; importing it makes it known to CrossSim. Its read-me says that a drift model includes
+programming errors, and that drift replaces them from a time above 0 on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models.errors import ParameterError
+from compact_models.noise import programming_sigma
+from cosim.behavioural.device import BehaviouralDevice
+
+FloatArray = NDArray[np.float64]
+
+TARGETS = 33
+# One second (what comes earlier was not measured) to ten years.
+TIMES = tuple(float(t) for t in np.geomspace(1.0, 3.156e8, 18))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossSimModel:
+    """A translated device.
+
+    Parameters
+    ----------
+    minimum, maximum : float
+        Window [S].
+    targets, times : ndarray, shapes (n,), (m,)
+        Grids: conductance over the largest, seconds after programming.
+    programmed : ndarray, shape (n,)
+        Standard deviation after programming, over the largest conductance.
+    drift_mean, drift_sigma, read_sigma : ndarray, shape (n, m)
+        Shift and standard deviation (programming included) at a time, and standard deviation
+        of a read, over the largest conductance.
+    errors : dict of str to float
+        Largest difference of each table, interpolated, to the law, over its largest value.
+    notes : tuple of str
+        What the target cannot express.
+    """
+
+    minimum: float
+    maximum: float
+    targets: FloatArray
+    times: FloatArray
+    programmed: FloatArray
+    drift_mean: FloatArray
+    drift_sigma: FloatArray
+    read_sigma: FloatArray
+    errors: dict[str, float]
+    notes: tuple[str, ...]
+
+    def source(self, name: str = "CmoHfox") -> str:
+        """The model as a Python module; `name` is that of the class, letters and digits."""
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,40}", name):
+            raise ParameterError(
+                thing="name of a CrossSim model", value=name, limit="letters and digits"
+            )
+        notes = "\n".join(f"- {n}" for n in self.notes)
+        worst = 100 * max(self.errors.values())
+
+        def show(values: FloatArray) -> str:
+            return json.dumps(np.round(values, 9).tolist())
+
+        return f'''"""CrossSim device model, written by reram-cosim.
+
+Tables differ from the laws behind them by at most {worst:.3f} % of their largest value.
+Importing this module registers the model; `configure(params)` selects it.
+{notes}
+"""
+
+from simulator.backend import ComputeBackend
+from simulator.devices.idevice import EmptyDevice
+
+xp = ComputeBackend()
+
+# Siemens.
+G_MIN = {self.minimum!r}
+G_MAX = {self.maximum!r}
+# Conductance over G_MAX; natural logarithm of seconds after programming.
+TARGETS = {show(self.targets)}
+LOG_TIMES = {show(np.log(self.times))}
+# Over G_MAX; rows are targets, columns times.
+PROGRAMMED = {show(self.programmed)}
+DRIFT_MEAN = {show(self.drift_mean)}
+DRIFT_SIGMA = {show(self.drift_sigma)}
+READ_SIGMA = {show(self.read_sigma)}
+
+
+def _at(table, time):
+    """Column of a table at a time, held before the first second."""
+    table, log_times = xp.asarray(table), xp.asarray(LOG_TIMES)
+    place = float(xp.log(xp.asarray(max(float(time), 1.0))))
+    place = min(max(place, LOG_TIMES[0]), LOG_TIMES[-1])
+    k = int(xp.clip(xp.searchsorted(log_times, xp.asarray(place)) - 1, 0, len(LOG_TIMES) - 2))
+    share = (place - LOG_TIMES[k]) / (LOG_TIMES[k + 1] - LOG_TIMES[k])
+    return table[:, k] + share * (table[:, k + 1] - table[:, k])
+
+
+class {name}(EmptyDevice):
+    """Programming noise, relaxation and read noise of a calibrated ReRAM."""
+
+    def _value(self, column, input_):
+        values = xp.interp(xp.asarray(input_).ravel(), xp.asarray(TARGETS), xp.asarray(column))
+        return values.reshape(input_.shape).astype(input_.dtype)
+
+    def _spread(self, column, input_):
+        draw = xp.random.normal(size=input_.shape).astype(input_.dtype)
+        return self._value(column, input_) * draw
+
+    def programming_error(self, input_):
+        return input_ + self._spread(PROGRAMMED, input_)
+
+    def drift_error(self, input_, time):
+        if time <= 0:
+            return self.programming_error(input_)
+        shift = self._value(_at(DRIFT_MEAN, time), input_)
+        return input_ + shift + self._spread(_at(DRIFT_SIGMA, time), input_)
+
+    def read_noise(self, input_):
+        return input_ + self._spread(_at(READ_SIGMA, self.time), input_)
+
+
+def configure(params, time=0.0, read_noise=True):
+    """Select this model in a CrossSimParameters object, `time` seconds after programming."""
+    device = params.xbar.device
+    device.Rmin, device.Rmax, device.infinite_on_off_ratio = 1.0 / G_MAX, 1.0 / G_MIN, False
+    device.time = time
+    for kind in (device.programming_error, device.drift_error, device.read_noise):
+        kind.model, kind.enable = "{name}", True
+    device.read_noise.enable = read_noise
+    return params
+'''
+
+
+def _laws(device: BehaviouralDevice, g: FloatArray, times: FloatArray) -> dict[str, FloatArray]:
+    """The laws themselves [S], shapes (targets,) or (targets, times)."""
+    noise = device.noise
+    programmed = np.zeros_like(g)
+    if noise.programming:
+        programmed = np.asarray(programming_sigma(g, noise.acceptance_range))
+    middle = np.stack([noise.relax(g, t, np.zeros_like(g)) for t in times], axis=1)
+    above = np.stack([noise.relax(g, t, np.ones_like(g)) for t in times], axis=1)
+    return {
+        "programmed": programmed,
+        "drift_mean": middle - g[:, None],
+        "drift_sigma": np.hypot(programmed[:, None], above - middle),
+        "read_sigma": np.stack([noise.read_sigma(g, t) for t in times], axis=1),
+    }
+
+
+def translate(device: BehaviouralDevice) -> CrossSimModel:
+    """Express a behavioural device's statistical laws as CrossSim's tables.
+
+    Parameters
+    ----------
+    device : BehaviouralDevice
+        With a window that does not begin at 0.
+
+    Raises
+    ------
+    ParameterError
+        The lowest conductance is 0: CrossSim takes resistances.
+    """
+    if device.conductance_min <= 0:
+        raise ParameterError(
+            thing="lowest conductance for CrossSim", value=device.conductance_min, limit="> 0 S"
+        )
+    top = device.conductance_max
+    g, times = np.linspace(device.conductance_min, top, TARGETS), np.array(TIMES)
+    tables = _laws(device, g, times)
+    fine = np.linspace(device.conductance_min, top, 501)
+    between = np.sqrt(times[1:] * times[:-1])
+    truth = _laws(device, fine, between)
+    errors = {}
+    for key, table in tables.items():
+        found = table if table.ndim == 1 else 0.5 * (table[:, 1:] + table[:, :-1])
+        columns = found.reshape(len(g), -1)
+        again = np.stack([np.interp(fine, g, c) for c in columns.T], axis=1)
+        largest = float(np.abs(truth[key]).max())
+        gap = float(np.abs(again - truth[key].reshape(len(fine), -1)).max())
+        errors[key] = gap / largest if largest > 0 else 0.0
+    notes = [
+        "update laws of pulses and half-select effects are left out: CrossSim 3 models inference",
+        "every time draws anew; here a device relaxes along one path",
+    ]
+    if not device.read_law.linear:
+        notes.append("the curvature of the read current is left out: CrossSim's cells are linear")
+    return CrossSimModel(
+        minimum=device.conductance_min,
+        maximum=top,
+        targets=g / top,
+        times=times,
+        programmed=tables["programmed"] / top,
+        drift_mean=tables["drift_mean"] / top,
+        drift_sigma=tables["drift_sigma"] / top,
+        read_sigma=tables["read_sigma"] / top,
+        errors=errors,
+        notes=tuple(notes),
+    )
+
+
+def export(device: BehaviouralDevice, output: Path, *, name: str = "CmoHfox") -> dict[str, Any]:
+    """Write ``<name>_crosssim.py`` into `output`.
+
+    Returns
+    -------
+    dict
+        ``files``, ``errors`` (see `CrossSimModel`) and ``notes``.
+    """
+    model = translate(device)
+    source = model.source(name)
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    module = output / f"{name.lower()}_crosssim.py"
+    module.write_text(source)
+    return {"files": [str(module)], "errors": dict(model.errors), "notes": list(model.notes)}
