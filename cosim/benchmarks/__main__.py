@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 
@@ -17,10 +18,14 @@ from cosim.errors import CosimError
 def main() -> None:
     """Run what the command line names."""
     name, size, full, threads = sys.argv[1:]
+    # Ended from outside as by the user: simulators are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for row in SECTIONS[name].measure(int(size), full == "1", int(threads)):
             # On a line of its own whatever a peer has printed before.
             print(f"\n{MARK}{json.dumps(asdict(row))}", flush=True)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
     except CosimError as error:
         sys.exit(f"{type(error).__name__}: {error.thing}")
 

@@ -50,28 +50,43 @@ def _rows_of(name: str, size: int, full: bool, threads: int) -> list[Row]:
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), number),
     }
     command = [sys.executable, "-m", "cosim.benchmarks", name, str(size), str(int(full)), number]
+    worker = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    late = ""
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False,
-            timeout=_LIMIT[full], stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        out, ended = done.stdout, done.returncode
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    except subprocess.TimeoutExpired as error:
-        out = (error.stdout or b"").decode() if isinstance(error.stdout, bytes) else ""
-        ended, reason = 1, f"stopped after {_LIMIT[full]:g} s"
+        out, told = worker.communicate(timeout=_LIMIT[full])
+    except subprocess.TimeoutExpired:
+        late = f"stopped after {_LIMIT[full]:g} s"
+        out, told = _stop(worker)
+    except BaseException:
+        _stop(worker)
+        raise
+    ended = worker.returncode
+    reason = late or (told.strip().splitlines() or ["no message"])[-1]
     rows = [
         _row(json_module.loads(line[len(MARK) :]))
         for line in out.splitlines()
         if line.startswith(MARK)
     ]
-    if ended != 0:
-        what = f"killed by signal {-ended}" if ended < 0 else reason
+    if ended != 0 or late:
+        what = f"killed by signal {-ended}" if ended < 0 and not late else reason
         rows.append(
             Row(work=name, size=size, solver="-", seconds=math.nan, runs=0, ratio=math.nan,
                 note=f"this size ended early: {what}")
         )  # fmt: skip
     return rows
+
+
+def _stop(worker: subprocess.Popen[str]) -> tuple[str, str]:
+    """End a worker so that it can end the simulators it has started; what it has said."""
+    worker.terminate()
+    try:
+        return worker.communicate(timeout=20.0)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        return worker.communicate()
 
 
 def _row(fields: dict[str, object]) -> Row:
