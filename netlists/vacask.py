@@ -165,7 +165,7 @@ def vacask_netlist(testbench: Testbench) -> CompiledNetlist:
     Raises
     ------
     NetlistError
-        An attachment that has no form in VACASK, or somebody's compiled memory device.
+        An attachment that has no form in VACASK, or somebody's compiled device.
     """
     selector = testbench.built_array.cell.selector
     title = check_text(testbench.title, "testbench title")
@@ -176,6 +176,13 @@ def vacask_netlist(testbench: Testbench) -> CompiledNetlist:
     lines = [f"reram-cosim: {title}", 'load "resistor.osdi"', 'load "capacitor.osdi"']
     lines += [f'load "{stem}.osdi"' for stem in modules]
     if selector is not None and not isinstance(selector, CompactModel):
+        if getattr(selector, "definition", "") or getattr(selector, "modules", None):
+            raise NetlistError(
+                thing="VACASK is given transistors of a foundry's own library files only",
+                value=selector.name,
+                limit="no wrapping subcircuit, no compiled models beside the library",
+                next_step="Run it in ngspice",
+            )
         lines += [_library(line) for line in check_library_lines(selector.library)]
     lines += ["model voltage vsource", "model current isource"]
     lines += ["model resistance resistor", "model capacitance capacitor"]

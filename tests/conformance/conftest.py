@@ -151,6 +151,14 @@ class Record:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for row in self.unproven():
             terminalreporter.line(f"support.toml claims what no passing test shows: {row}")
+        unjudged = {
+            row for row in load_support() if row.proof in self.skipped and row not in self.proven
+        }
+        if unjudged:
+            models = ", ".join(sorted({f"{row.model} in {row.simulator}" for row in unjudged}))
+            terminalreporter.line(
+                f"{len(unjudged)} lines of support.toml not judged, their tests skip here: {models}"
+            )
         new = self.proven - set(load_support())
         if new:
             terminalreporter.line(

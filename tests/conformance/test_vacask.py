@@ -9,6 +9,7 @@ import pytest
 
 import cosim as cs
 from compact_models import ParameterSet
+from compact_models.foundry import ForeignTransistor
 from cosim.errors import ModelError, NetlistError, NotConverged
 from netlists.osdi import compiled_netlist
 from netlists.periphery import CurrentInjector, IntegrateAndFire, ReadClamp
@@ -156,6 +157,18 @@ def test_attachments_without_a_form_are_refused():
     ):
         with pytest.raises(NetlistError, match=f"{said}.*ngspice"):
             translate(f".subckt s a b\n{line}\n.ends")
+
+
+def test_transistors_that_need_more_than_a_library_are_refused():
+    card = ForeignTransistor(
+        name="mine", subcircuit="mine", library=(), definition=".subckt mine d g s b\n.ends"
+    )
+    array = cs.Array(cs.Cell(cs.load_model("resistor"), card), rows=1, cols=1)
+    testbench = Testbench(
+        array=array, drives=dict.fromkeys(array.drivers, 0.1), probes=("cell_current",)
+    )
+    with pytest.raises(NetlistError, match=r"library files only.*ngspice"):
+        vacask_netlist(testbench)
 
 
 def test_it_gets_the_modules_that_ngspice_gets():
