@@ -115,12 +115,16 @@ def cell_groups(array: Array, simulator: Simulator) -> list[Group]:
     single = [Group(array=single_cell(array, i, j), cells=((i, j),)) for i, j in cells]
     if simulator.name in CIRCUIT_SIMULATORS or len(cells) == 1:
         return single
+    loads = array.parasitics
+    charged = max(loads.c_row, loads.c_col, loads.c_word) > 0
+    if charged and getattr(simulator, "line_capacitance", False):
+        return single
     bit, source = (
         np.array([_path(array, kind, i, j)[0] for i, j in cells]).reshape(array.shape)
         for kind in ("bl", "sl")
     )
     wires = bit + source
-    if wires.any() and hasattr(simulator, "separate"):
+    if (charged or wires.any()) and hasattr(simulator, "separate"):
         return [Group(array=simulator.separate(array, bit, source), cells=cells)]
     if wires.any() and "R_line" not in array.cell.reram.parameters:
         return single

@@ -114,10 +114,14 @@ def test_separate_cells_are_the_cells_one_at_a_time():
         cols=2,
         parameters={"c_0": rng.uniform(0.8, 3.0, (2, 2))},
         selector_parameters={"threshold_voltage": rng.uniform(0.5, 0.7, (2, 2))},
-        parasitics=Parasitics(r_row=20.0, r_col=50.0, r_driver=5.0),
+        parasitics=Parasitics(r_row=20.0, r_col=50.0, r_driver=5.0, c_row=1e-15),
     )
     update = PulseUpdate(array, pulses=2, cycle_spread=False)
     together = update.run(simulator="native", progress=False)
+    assert "capacitances are left out" in together.attrs["warnings"]
+    charged = update.run(simulator=NativeSimulator(line_capacitance=True), progress=False)
+    assert not charged.attrs["warnings"]
+    assert_allclose(charged.final_c, together.final_c, rtol=1e-3)
     for i, j in np.ndindex(2, 2):
         alone = PulseUpdate(single_cell(array, i, j), pulses=2, cycle_spread=False)
         one = alone.run(simulator=NativeSimulator(state_tolerance=1e-5), progress=False)

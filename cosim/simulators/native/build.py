@@ -44,11 +44,11 @@ def _lines(array: Array, kind: Any, floating: frozenset[str]) -> Lines:
 def _check_driven(bit: Lines, source: Lines, parallel: bool) -> None:
     """Crossing lines are one circuit, each pair of parallel ones is its own: none may float."""
     on = [family.start + family.end > 0 for family in (bit, source)]
-    alone = np.flatnonzero(~(on[0] | on[1])) if parallel else []
-    if len(alone) or not (on[0].any() or on[1].any()):
+    alone = np.flatnonzero(~(on[0] | on[1])).tolist() if parallel else []
+    if alone or not (on[0].any() or on[1].any()):
         raise ConfigError(
             thing="no bit or source line of a part of the array has a driver",
-            value=f"lines {list(alone[:5])}" if len(alone) else "all lines float",
+            value=f"lines {alone[:5]}" if alone else "all lines float",
             limit="one driver for every part",
             next_step="Give a bit line or a source line a voltage",
         )

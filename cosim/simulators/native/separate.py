@@ -24,8 +24,11 @@ class SeparateCells(Array):
     ----------
     feeds : mapping of {"bl", "sl"} to ndarray, shape (cols,)
         Resistance between each line's driver and its cell [Ohm].
+    uncharged : bool
+        Whether the lines that these stand for had capacitances.
     """
 
+    uncharged: bool = field(default=False, kw_only=True)
     feeds: Mapping[str, Floats] = field(default_factory=dict, kw_only=True)
 
     @property
@@ -65,6 +68,10 @@ def separate_cells(array: Array, bit_line: Floats, source_line: Floats) -> Separ
         "parameters": flat(array.parameters),
         "selector_parameters": flat(array.selector_parameters),
     }
+    loads = array.parasitics
+    uncharged = max(loads.c_row, loads.c_col, loads.c_word) > 0
     return SeparateCells(
-        **own, feeds={"bl": np.ravel(bit_line).copy(), "sl": np.ravel(source_line).copy()}
+        **own,
+        uncharged=uncharged,
+        feeds={"bl": np.ravel(bit_line).copy(), "sl": np.ravel(source_line).copy()},
     )

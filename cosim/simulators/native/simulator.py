@@ -130,7 +130,8 @@ class NativeSimulator:
         wires = testbench.array.parasitics
         transient = isinstance(testbench.analysis, Transient)
         charged = max(wires.c_row, wires.c_col, wires.c_word) > 0
-        if transient and charged and not self.line_capacitance:
+        uncharged = charged and not self.line_capacitance
+        if transient and (uncharged or getattr(testbench.array, "uncharged", False)):
             warnings.append(
                 "line capacitances are left out: wires are quasi-static; "
                 "NativeSimulator(line_capacitance=True) charges them"
