@@ -179,7 +179,12 @@ def read(size: int, full: bool, threads: int) -> Iterator[Row]:
     goals = _goals(READ_GOALS, size, referees, rows)
     if size == 1024:
         goals = [
-            below_goal("time", mine.seconds, LARGE_READ["seconds"], "s"),
+            below_goal(
+                "processor time" if threads == 1 else "time",
+                mine.cpu if threads == 1 else mine.seconds,
+                LARGE_READ["seconds"],
+                "s",
+            ),
             below_goal("memory", mine.memory, LARGE_READ["memory"], "MiB"),
         ]
     yield mine.row(
@@ -210,7 +215,7 @@ def pulse(size: int, full: bool, threads: int) -> Iterator[Row]:
         drives=bias.every_cell(array, wave, gate=2.0),
         probes=("state:c",),
         analysis=Transient(stop=wave.duration, step=2e-9),
-        options=Options(reltol=1e-3, step_tolerance=7.0, method="gear"),
+        options=Options(reltol=3e-4, method="gear"),
     )
     referees = _referees("pulse", size, full, testbench, "state:c")
     simulator = NativeSimulator(threads=threads)

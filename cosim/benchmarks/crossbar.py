@@ -97,7 +97,7 @@ def batch(size: int, full: bool, threads: int) -> Iterator[Row]:
 def growth(size: int, full: bool, threads: int) -> Iterator[Row]:
     """Cost of an array of twice the size, in turns with the smaller one."""
     sizes = (size // 2, size)
-    times = in_turns({str(n): partial(_solve, *problem(n)) for n in sizes}, 7)
+    times = in_turns({str(n): partial(_solve, *problem(n)) for n in sizes}, 15)
     small, large = (times[str(n)] for n in sizes)
     ratio = large.cpu / small.cpu
     for n, timed in zip(sizes, (small, large), strict=True):
