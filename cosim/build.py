@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.catalogue import SELECTORS
-from cosim.config import CardTable, CellTable, StudyFile
+from cosim.config import StudyFile
 from cosim.errors import ConfigError, best_matches
 from cosim.quantities import read_quantity
+from cosim.tables import CardTable, CellTable
 
 if TYPE_CHECKING:
     from compact_models.foreign_model import ForeignModel

@@ -128,7 +128,7 @@ def settings(name: str) -> tuple[Setting, ...]:
 @lru_cache(maxsize=64)
 def settings_model(name: str) -> type[BaseModel]:
     """Pydantic model of the table of experiment `name`; every key is optional and checked."""
-    from cosim.config import Table, Text, checked_text
+    from cosim.tables import Table, Text, checked_text
 
     cls = entry(name).load()
     hints = typing.get_type_hints(cls)

@@ -20,178 +20,29 @@ an experiment has the fields of its class in :mod:`cosim.experiments`, so there 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import Field, PrivateAttr
 
 from cosim.errors import ConfigError, best_matches
-from cosim.quantities import read_quantity
+from cosim.tables import (
+    DOT_COMMAND,
+    ArrayTable,
+    CellTable,
+    Name,
+    SimulatorName,
+    SimulatorTable,
+    Table,
+    Text,
+    validated,
+)
 
 if TYPE_CHECKING:
     from cosim.simulators.base import Simulator
 
 LARGEST_STUDY_FILE = 1_000_000
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_DOT_COMMAND = re.compile(r"(^|\s)\.[A-Za-z]")
-
-
-def checked_name(value: str) -> str:
-    """Let an identifier pass: letters, digits and underscores, a letter first."""
-    if not _NAME.fullmatch(value):
-        raise ConfigError(
-            thing="a name is not allowed",
-            value=value,
-            limit="letters, digits and underscores, a letter first, at most 64",
-        )
-    return value
-
-
-def checked_text(value: str) -> str:
-    """Let one line of plain text pass; it may stand in the header of a netlist."""
-    if not value.isprintable() or _DOT_COMMAND.search(value) or len(value) > 200:
-        raise ConfigError(
-            thing="a text is not allowed",
-            value=value[:80],
-            limit="one line of at most 200 printable characters without simulator commands",
-        )
-    return value
-
-
-def checked_device(value: str) -> str:
-    """Let the name of a compact model pass, or the path of a Verilog-A file."""
-    if value.endswith((".va", ".vams")):
-        return checked_text(value)
-    return checked_name(value)
-
-
-Name = Annotated[str, AfterValidator(checked_name)]
-Text = Annotated[str, AfterValidator(checked_text)]
-
-
-def quantity(unit: str) -> Any:
-    """Pydantic type of a float in `unit` that may be written as text with a unit."""
-
-    def read(value: Any, info: ValidationInfo) -> float:
-        return read_quantity(value, unit, name=info.field_name or "value")
-
-    return Annotated[float, BeforeValidator(read)]
-
-
-class Table(BaseModel):
-    """A table of a study file: every key known, nothing converted behind the user's back."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True
-    )
-
-
-class CardTable(Table):
-    """``[cell.selector]``: a transistor out of a library of one's own.
-
-    Attributes
-    ----------
-    library : str
-        File with ``.model`` or ``.subckt`` of the transistor, from the study file.
-    model : str
-        What the library calls it.
-    section : str, optional
-        Section of the library, such as ``tt``.
-    level : int, optional
-        Level that the model must have; another one is an error.
-    width, length : float, optional
-        [m]
-    values : dict
-        More instance parameters.
-    verilog_a : list of str
-        Verilog-A files that the library's models are written in.
-    """
-
-    library: Text
-    model: Text
-    section: Text | None = None
-    level: int | None = None
-    width: quantity("m") | None = None  # type: ignore[valid-type]
-    length: quantity("m") | None = None  # type: ignore[valid-type]
-    values: dict[Name, float] = Field(default_factory=dict)
-    verilog_a: list[Text] = Field(default_factory=list)
-
-
-def _selector(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _validate(CardTable, value, "[cell] selector")
-    return value
-
-
-class CellTable(Table):
-    """``[cell]``: which ReRAM and which selector; their values may be replaced one by one.
-
-    ``reram`` is a compact model, or a Verilog-A file of one's own. For a file, ``reram_module``
-    says which module, ``reram_states`` which internal nodes hold its state and in which parameter
-    each starts, ``reram_monitors`` which ports stay open, and ``reram_accept`` runs it in spite of
-    what is known to go wrong in it.
-    """
-
-    reram: Annotated[str, AfterValidator(checked_device)] = "cmo_hfox"
-    reram_module: Name | None = None
-    reram_states: dict[Name, Name] | None = None
-    reram_monitors: list[Name] = Field(default_factory=list)
-    reram_accept: bool = False
-    reram_parameters: Text | None = None
-    reram_values: dict[Name, float | str] = Field(default_factory=dict)
-    selector: Annotated[Name | CardTable, BeforeValidator(_selector)] = "nmos_3v3"
-    selector_parameters: Text | None = None
-    selector_values: dict[Name, float | str] = Field(default_factory=dict)
-
-
-class ParasiticsTable(Table):
-    """``[array.parasitics]``: resistance and capacitance of one wire segment, drivers, contacts."""
-
-    r_row: quantity("ohm") = 0.0  # type: ignore[valid-type]
-    r_col: quantity("ohm") = 0.0  # type: ignore[valid-type]
-    r_word: quantity("ohm") = 0.0  # type: ignore[valid-type]
-    c_row: quantity("F") = 0.0  # type: ignore[valid-type]
-    c_col: quantity("F") = 0.0  # type: ignore[valid-type]
-    c_word: quantity("F") = 0.0  # type: ignore[valid-type]
-    r_driver: quantity("ohm") = 0.0  # type: ignore[valid-type]
-    r_contact: quantity("ohm") = 0.0  # type: ignore[valid-type]
-
-
-class ArrayTable(Table):
-    """``[array]``: size, wiring, and whether every cell gets its own device."""
-
-    rows: int = Field(default=1, ge=1, le=1024)
-    cols: int = Field(default=1, ge=1, le=1024)
-    layout: Literal["crossing", "parallel"] = "crossing"
-    spread: bool = False
-    parasitics: ParasiticsTable = Field(default_factory=ParasiticsTable)
-
-
-SimulatorName = Literal["ngspice", "native", "neospice", "vacask"]
-
-
-class SimulatorTable(Table):
-    """``[simulator]``, in place of ``simulator = "name"``.
-
-    ``devices`` says how ngspice evaluates them: ``"osdi"`` (compiled Verilog-A), ``"subcircuit"``
-    (behavioural sources), or ``"auto"``: compiled where this machine can. ``deadline`` is the
-    time after which one run is stopped.
-    """
-
-    name: SimulatorName = "ngspice"
-    devices: Literal["auto", "subcircuit", "osdi"] = "auto"
-    deadline: quantity("s") | None = Field(default=None, gt=0)  # type: ignore[valid-type]
 
 
 class StudyFile(Table):
@@ -344,10 +195,10 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
             raise ConfigError(thing=f"{source} has an unknown key", value=key, next_step=step)
         if not isinstance(value, dict):
             raise ConfigError(thing=f"{source}: '{key}' is not a table", next_step=f"Write [{key}]")
-        table = _validate(catalogue.settings_model(key), value, f"{source}: [{key}]")
+        table = validated(catalogue.settings_model(key), value, f"{source}: [{key}]")
         settings[key] = {n: getattr(table, n) for n in table.model_fields_set}
     common |= {"experiment": tuple(names), "settings": settings}
-    study = _validate(StudyFile, common, source)
+    study = validated(StudyFile, common, source)
     assert isinstance(study, StudyFile)
     return study
 
@@ -356,7 +207,7 @@ def _simulator(content: dict[str, Any], source: str) -> dict[str, Any]:
     """Fields of a ``[simulator]`` table."""
     if not isinstance(content.get("simulator"), dict):
         return {}
-    table = _validate(SimulatorTable, content["simulator"], f"{source}: [simulator]")
+    table = validated(SimulatorTable, content["simulator"], f"{source}: [simulator]")
     assert isinstance(table, SimulatorTable)
     if table.devices != "auto" and table.name != "ngspice":
         raise ConfigError(
@@ -368,35 +219,6 @@ def _simulator(content: dict[str, Any], source: str) -> dict[str, Any]:
     return {"simulator": table.name, "devices": table.devices, "deadline": table.deadline}
 
 
-def _validate(model: type[BaseModel], values: dict[str, Any], source: str) -> BaseModel:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise _as_config_error(error, model, source) from None
-    except ConfigError as error:
-        error.thing = f"{source}: {error.thing}"
-        raise
-
-
-def _as_config_error(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
-    """The first complaint of pydantic in the words of this project."""
-    entries = error.errors()
-    first = entries[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    more = f" ({len(entries) - 1} more like it)" if len(entries) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        table: Any = model
-        for part in first["loc"][:-1]:
-            table = table.model_fields[str(part)].annotation
-        return ConfigError(
-            thing=f"{source} has an unknown key{more}",
-            value=place,
-            next_step=best_matches(str(first["loc"][-1]), table.model_fields),
-        )
-    text = first["msg"].removeprefix("Value error, ")
-    return ConfigError(thing=f"{source}: {place}: {text}{more}", value=first["input"])
-
-
 def _refuse_hostile(value: Any, source: str, place: str = "") -> None:
     """Refuse control characters in any text or key before anything else looks at them."""
     if isinstance(value, dict):
@@ -406,7 +228,7 @@ def _refuse_hostile(value: Any, source: str, place: str = "") -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _refuse_hostile(item, source, f"{place}[{index}]")
-    elif isinstance(value, str) and (not value.isprintable() or _DOT_COMMAND.search(value)):
+    elif isinstance(value, str) and (not value.isprintable() or DOT_COMMAND.search(value)):
         raise ConfigError(
             thing=f"{source}: {place.strip() or 'a key'} holds a line break, another control "
             "character or a simulator command",
