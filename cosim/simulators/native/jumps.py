@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 METHOD = "multirevolution trapezoidal rule"
 
-_LONGEST_PATTERN = 24
+_LONGEST_PATTERN, _SHORTEST = 24, 4
 
 
 def _nothing(*_: object) -> None:
@@ -74,11 +74,12 @@ class Jumps:
         for stop in stops:
             while done < stop:
                 m = min(jump, stop - done)
-                if m == 1:
+                # A jump costs two periods: short ones save nothing.
+                if m < _SHORTEST:
                     x, done = x + d, done + 1
                     if done < last:
                         d = self._d(x, done)
-                    jump = max(jump, 2)
+                    jump = min(jump + 1, max(jump, _SHORTEST))
                     continue
                 b = (m - 1) / (2.0 * m)
                 ahead = x + m * d
