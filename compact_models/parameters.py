@@ -145,6 +145,10 @@ class ParameterSet(Mapping[str, float]):
     def __getitem__(self, name: str) -> float:
         return self.parameter(name).value
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own asks __getitem__, whose error is not a KeyError.
+        return name in self.parameters
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.parameters)
 

@@ -54,6 +54,12 @@ def test_unknown_name_gets_the_best_matches():
         ParameterSet.load("cmo_hfx")
 
 
+def test_a_set_says_what_it_holds():
+    chosen = ParameterSet.load("cmo_hfox")
+    assert "R_line" in chosen
+    assert "r_line" not in chosen
+
+
 def test_replace_marks_the_value_as_the_users():
     own = load_model("cmo_hfox").parameters
     changed = own.replace(R_th=2e6)
