@@ -43,8 +43,14 @@ def calibrate() -> None:
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
               help="File for the device; default: device.json beside the result.")  # fmt: skip
+@click.option("--disturb", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="disturb.nc, from which the half-select ratio is taken.")  # fmt: skip
+@click.option("--half-pulses", type=click.FloatRange(min=1), default=1.0, show_default=True,
+              help="Half pulses in a row for which the ratio shall hold.")  # fmt: skip
 @json_option
-def pulses(result: Path, output: Path | None, as_json: bool) -> int:
+def pulses(
+    result: Path, output: Path | None, disturb: Path | None, half_pulses: float, as_json: bool
+) -> int:
     """Fit a behavioural device to pulse data: a .nc file, a result folder, or a measured CSV."""
     from cosim.behavioural.pulse_data import PulseData
     from cosim.calibrate import calibrate as fit
@@ -52,11 +58,14 @@ def pulses(result: Path, output: Path | None, as_json: bool) -> int:
 
     source = result / "pulse_update.nc" if result.is_dir() else result
     data = PulseData.from_csv(source) if source.suffix.lower() == ".csv" else load(source)
-    found = fit(data)
+    device, report = (found := fit(data)).device, found.report
+    if disturb is not None:
+        from cosim.behavioural.half_select import HalfSelectLaw
+
+        device = HalfSelectLaw.from_dataset(load(disturb)).apply(device, half_pulses)
     output = output or source.with_name("device.json")
     output.parent.mkdir(parents=True, exist_ok=True)
-    found.device.save(output)
-    report = found.report
+    device.save(output)
     if as_json:
         print_json({"ok": True, "device": output, "report": report.to_dict()})
         return RIGHT
@@ -66,11 +75,24 @@ def pulses(result: Path, output: Path | None, as_json: bool) -> int:
     rows += [
         ("largest error of a predicted train", f"{report.trajectory_error:.2%} of the window"),
         ("root mean square error of a step", f"{report.step_residual:.2%} of the window"),
-    ]
+        ("half-select ratio k", f"{device.half_select:.3g}"),
+        *((f"step curve {side}", f"{f['form']}, chosen by left-out steps")
+          for side, f in report.forms.items()),
+    ]  # fmt: skip
     click.echo(f"{report.devices} devices, {report.pulses} pulses")
     click.echo(table(("figure", "mean of the devices"), rows))
+    click.echo("\nsteps by pulse and conductance, % of the window:")
+    residuals = [
+        (show_quantity(r["amplitude"], "V"), show_quantity(r["width"], "s"),
+         show_quantity(r["conductance"], "S"), int(r["count"]), f"{100 * r['measured']:.3f}",
+         f"{100 * r['predicted']:.3f}", f"{100 * r['rms']:.3f}")
+        for r in report.residuals
+    ]  # fmt: skip
+    head = ("amplitude", "width", "about", "steps", "measured", "predicted", "rms error")
+    click.echo(table(head, residuals))
     for warning in report.warnings:
-        click.echo(f"note: {warning}")
+        if disturb is None or "half-select" not in warning:
+            click.echo(f"note: {warning}")
     click.echo(f"device: {output}")
     return RIGHT
 
@@ -179,7 +201,7 @@ for command in MODEL_FORMS:
 def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int:
     """Write a device.json as a device model of Sandia's CrossSim."""
     from cosim.behavioural.device import BehaviouralDevice
-    from cosim.config import checked_name
+    from cosim.tables import checked_name
     from cosim.export.crosssim import export as write
 
     found = write(BehaviouralDevice.load(device), output or device.parent, name=checked_name(name))
@@ -206,7 +228,7 @@ def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int
 def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bool) -> int:
     """Write a device.json as a preset of IBM's Analog Hardware Acceleration Kit."""
     from cosim.behavioural.device import BehaviouralDevice
-    from cosim.config import checked_name
+    from cosim.tables import checked_name
     from cosim.export.aihwkit import export as write
 
     found = write(

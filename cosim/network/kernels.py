@@ -106,10 +106,10 @@ def pulse_row(
         knots[k] = knot
         parts[k] = t - np.float32(knot)
     for k in range(count):
-        side, knot = np.uint32(sides[k]), np.uint32(knots[k])
-        left = law[side, knot]
+        side, at = np.uint32(sides[k]), np.uint32(knots[k])
+        left = law[side, at]
         means[k] = left
-        slopes[k] = law[side, knot + np.uint32(1)] - left
+        slopes[k] = law[side, at + np.uint32(1)] - left
     for k in range(count):
         size = means[k] + parts[k] * slopes[k]
         means[k] = size * (-scales[k] if sides[k] else scales[k])
