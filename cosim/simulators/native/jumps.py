@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,15 @@ class Train:
     count: int
 
 
+def _numbered(*columns: NDArray[Any]) -> NDArray[np.int64]:
+    """The same number for equal rows; sorts integers, which ``np.unique`` of rows does not."""
+    number = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        own = np.unique(column, return_inverse=True)[1].ravel()
+        number = np.unique(number * (own.max() + 1) + own, return_inverse=True)[1].ravel()
+    return number
+
+
 def find_trains(times: Floats, levels: Floats, strain: Floats, least: int) -> list[Train]:
     """Stretches of a stimulus that repeat one period at least `least` times.
 
@@ -160,9 +170,8 @@ def find_trains(times: Floats, levels: Floats, strain: Floats, least: int) -> li
     apart = np.diff(spans[order], prepend=0.0) > 1e-5 * spans[order]
     span_number = np.empty(spans.size, dtype=np.int64)
     span_number[order] = np.cumsum(apart)
-    level_number = np.unique(levels, axis=0, return_inverse=True)[1].ravel()
-    pairs = np.stack([span_number, level_number[:-1], level_number[1:]], axis=1)
-    tokens = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+    level_number = _numbered(*levels.T)
+    tokens = _numbered(span_number, level_number[:-1], level_number[1:])
     covered = np.zeros(tokens.size, dtype=np.int64)
     pattern = np.zeros(tokens.size, dtype=np.int64)
     for q in range(1, min(_LONGEST_PATTERN, tokens.size // 2) + 1):
