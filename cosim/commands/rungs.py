@@ -201,8 +201,8 @@ for command in MODEL_FORMS:
 def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int:
     """Write a device.json as a device model of Sandia's CrossSim."""
     from cosim.behavioural.device import BehaviouralDevice
-    from cosim.tables import checked_name
     from cosim.export.crosssim import export as write
+    from cosim.tables import checked_name
 
     found = write(BehaviouralDevice.load(device), output or device.parent, name=checked_name(name))
     if as_json:
@@ -228,8 +228,8 @@ def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int
 def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bool) -> int:
     """Write a device.json as a preset of IBM's Analog Hardware Acceleration Kit."""
     from cosim.behavioural.device import BehaviouralDevice
-    from cosim.tables import checked_name
     from cosim.export.aihwkit import export as write
+    from cosim.tables import checked_name
 
     found = write(
         BehaviouralDevice.load(device), output or device.parent, form=form, name=checked_name(name)
