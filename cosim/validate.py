@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.validation.table import (
+    RUNGS,
     TAGS,
     Row,
     Verdict,
@@ -116,6 +117,7 @@ def render(rows: Sequence[Row], worse: Sequence[Row] = ()) -> str:
         "tag",
         "source",
     )
+    rows = sorted(rows, key=lambda row: RUNGS.index(row.rung))
     body = [
         (
             r.quantity,
