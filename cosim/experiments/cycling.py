@@ -51,8 +51,8 @@ class Cycling:
         Formed; ``array.with_states(dataset)`` continues from an earlier experiment.
     set, reset : float
         Turning points, bit line to source line [V]; published only as below 1.5 V. Chosen
-        (assumed): at 1 V/s, from the second loop on, they give a ratio of 16 to 17 where about
-        15 is published. The first loop starts from the freshly formed, higher state.
+        (assumed): at 1 V/s they give the nominal cell a ratio of 13.9 where about 15 is
+        published. The first loop starts from the freshly formed, higher state.
     rate : float
         Sweep rate [V/s]; assumed, the published loops do not state theirs.
     cycles : int
