@@ -58,7 +58,8 @@ class CircuitTraining:
         """Leave ``circuit.nc`` and its picture."""
         import dataclasses
 
-        from cosim.network.circuit_study import LEARNERS, plot, run_circuit_study, table
+        from cosim.network.circuit_report import LEARNERS, plot, table
+        from cosim.network.circuit_study import run_circuit_study
         from cosim.pipeline import JobResult
         from cosim.published import Figure
         from cosim.report import Plot, Section

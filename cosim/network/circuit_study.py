@@ -12,99 +12,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from compact_models import load_model
-from compact_models.errors import ConfigError, SimulatorError, best_matches
+from compact_models.errors import SimulatorError
 from cosim.behavioural.device import BehaviouralDevice
+from cosim.network.circuit_report import LEARNERS, RUNGS, plot
 from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Rung, fresh
+from cosim.network.circuit_settings import CircuitConfig, task
 from cosim.network.circuit_tile import CircuitLayer
-from cosim.network.crossbar import Matrix
-from cosim.network.model import Labels, Network
+from cosim.network.model import Network
 from netlists import Array, Cell, Parasitics
 
 if TYPE_CHECKING:
     import xarray
 
 FloatArray = NDArray[np.float64]
-RUNGS = ("behaviour", "ngspice")
-LEARNERS = ("array", "behaviour, same pulses", "behaviour alone")
-
-
-class CircuitConfig(BaseModel):
-    """A circuit-in-the-loop study; unknown keys are errors. SI units.
-
-    ``side`` 4 averages the digits of 8 x 8 pixels over 2 x 2; 8 keeps them. ``wire`` is the
-    resistance of a line segment [Ohm].
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    side: Literal[2, 4, 8] = 4
-    classes: tuple[int, ...] = tuple(range(10))
-    algorithm: Literal["mixed", "sgd"] = "mixed"
-    samples: int = Field(default=600, ge=1)
-    batch: int = Field(default=10, ge=1)
-    rate: float = Field(default=0.2, gt=0)
-    weight_range: float = Field(default=8.0, gt=0)
-    wire: float = Field(default=0.35, ge=0)
-    parameters: str = "cmo_hfox"
-    ngspice_steps: int = Field(default=0, ge=0)
-    evaluate_every: int = Field(default=10, ge=1)
-    test_samples: int = Field(default=100, ge=1)
-    calibration_pulses: int = Field(default=150, ge=20)
-    seed: int = Field(default=0, ge=0)
-
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> CircuitConfig:
-        """Check a table from a study file."""
-        try:
-            return cls.model_validate(dict(config))
-        except ValidationError as error:
-            first = error.errors()[0]
-            extra = first["type"] == "extra_forbidden"
-            raise ConfigError(
-                thing=f"circuit study, {'.'.join(str(p) for p in first['loc'])}",
-                value=first.get("input"),
-                limit=first["msg"],
-                next_step=best_matches(str(first["loc"][-1]), cls.model_fields) if extra else "",
-            ) from error
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
-    """Digits as inputs in [0, 1] and labels from 0."""
-
-    x: Matrix
-    labels: Labels
-    test_x: Matrix
-    test_labels: Labels
-
-
-def task(config: CircuitConfig) -> Task:
-    """The chosen digits, averaged to the chosen size."""
-    from cosim.network.datasets import digits
-
-    found = digits(seed=config.seed)
-    fold = 8 // config.side
-
-    def part(images: Any, labels: Any, count: int) -> tuple[Matrix, Labels]:
-        chosen = np.isin(labels, config.classes)
-        blocks = images[chosen].reshape(-1, config.side, fold, config.side, fold)
-        x = blocks.mean(axis=(2, 4)).reshape(len(blocks), -1) / 255.0
-        return x[:count].astype(np.float32), np.searchsorted(
-            np.sort(config.classes), labels[chosen][:count]
-        )
-
-    x, labels = part(found.train_images, found.train_labels, config.samples)
-    test_x, test_labels = part(found.test_images, found.test_labels, config.test_samples)
-    return Task(x=x, labels=labels, test_x=test_x, test_labels=test_labels)
 
 
 def calibrated(array: Array, pulses: int) -> tuple[BehaviouralDevice, float]:
@@ -271,61 +198,3 @@ def _dataset(
             "algorithm": c.algorithm,
         },
     )  # fmt: skip
-
-
-def table(dataset: xarray.Dataset) -> str:
-    """Drift at the steps of the evaluations and the first ones, accuracies beside it."""
-    evaluated = {int(k): n for n, k in enumerate(dataset["evaluation"].values)}
-    spiced = int(np.isfinite(dataset["drift_rms"].sel(rung="ngspice")).sum())
-    steps = [k for k in dataset["step"].values if k in evaluated or k <= max(spiced, 1)]
-    lines = [
-        "drift to the array rung, % of the window, and accuracy on unseen digits, %",
-        f"{'step':>5}{'pulses':>8}{'behaviour rms':>15}{'max':>8}{'ngspice rms':>13}{'max':>8}"
-        + "".join(f"{name:>24}" for name in LEARNERS),
-    ]
-
-    def show(value: float, width: int, digits: int = 3) -> str:
-        return f"{100 * value:{width}.{digits}f}" if np.isfinite(value) else "-".rjust(width)
-
-    for k in steps:
-        rms, most = dataset["drift_rms"].sel(step=k), dataset["drift_max"].sel(step=k)
-        total = int(dataset["pulses"].sel(step=slice(1, k)).sum())
-        line = f"{k:5d}{total:8d}"
-        for rung, width in zip(RUNGS, (15, 13), strict=True):
-            line += show(float(rms.sel(rung=rung)), width, 4)
-            line += show(float(most.sel(rung=rung)), 8)
-        if int(k) in evaluated:
-            found = dataset["accuracy"].values[evaluated[int(k)]]
-            line += "".join(show(a, 24, 1) for a in found)
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def plot(dataset: xarray.Dataset) -> Any:
-    """Drift and accuracy against the step."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for rung, mark in zip(RUNGS, ("-", "o"), strict=True):
-        for name, style in (("drift_rms", 1.0), ("drift_max", 0.4)):
-            values = 100 * dataset[name].sel(rung=rung).values
-            if np.isfinite(values).any():
-                label = f"{rung}, {'rms' if name == 'drift_rms' else 'largest cell'}"
-                colour = {"behaviour": "tab:orange", "ngspice": "tab:green"}[rung]
-                left.semilogy(
-                    dataset["step"], values, mark, color=colour, alpha=style, markersize=4,
-                    label=label,
-                )  # fmt: skip
-    left.set_xlabel(f"step of {dataset.attrs['batch']} digits")
-    left.set_ylabel("difference to the array rung [% of window]")
-    left.legend(frameon=False, fontsize=8)
-    for n, name in enumerate(LEARNERS):
-        right.plot(
-            dataset["evaluation"], 100 * dataset["accuracy"].values[:, n],
-            ("-", "--", ":")[n], marker="os^"[n], markersize=3.5, label=name,
-        )  # fmt: skip
-    right.set_xlabel(f"step of {dataset.attrs['batch']} digits")
-    right.set_ylabel("unseen digits right [%]")
-    right.legend(frameon=False, fontsize=8)
-    return figure

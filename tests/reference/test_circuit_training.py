@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cosim.network.circuit_study import plot, run_circuit_study, table
+from cosim.network.circuit_report import plot, table
+from cosim.network.circuit_study import run_circuit_study
 
 SMALL = {"side": 4, "classes": [0, 1], "samples": 60, "rate": 0.5, "evaluate_every": 2}
 

@@ -5,7 +5,7 @@ from compact_models import load_model
 from compact_models.errors import ConfigError, ParameterError
 from cosim.behavioural import soft_bounds
 from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Slot, fresh
-from cosim.network.circuit_study import CircuitConfig
+from cosim.network.circuit_settings import CircuitConfig
 from cosim.network.circuit_tile import CircuitLayer, count_slots, draw_slots
 from cosim.network.crossbar import Pulses
 from cosim.network.model import Network

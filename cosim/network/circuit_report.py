@@ -1,0 +1,80 @@
+"""Table and picture of a study with the circuit in the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosim import plot as style
+
+if TYPE_CHECKING:
+    import xarray
+
+RUNGS = ("behaviour", "ngspice")
+LEARNERS = ("array", "behaviour, same pulses", "behaviour alone")
+
+
+def table(dataset: xarray.Dataset) -> str:
+    """Drift at the steps of the evaluations and the first ones, accuracies beside it."""
+    evaluated = {int(k): n for n, k in enumerate(dataset["evaluation"].values)}
+    spiced = int(np.isfinite(dataset["drift_rms"].sel(rung="ngspice")).sum())
+    steps = [k for k in dataset["step"].values if k in evaluated or k <= max(spiced, 1)]
+    lines = [
+        "drift to the array rung, % of the window, and accuracy on unseen digits, %",
+        f"{'step':>5}{'pulses':>8}{'behaviour rms':>15}{'max':>8}{'ngspice rms':>13}{'max':>8}"
+        + "".join(f"{name:>24}" for name in LEARNERS),
+    ]
+
+    def show(value: float, width: int, digits: int = 3) -> str:
+        return f"{100 * value:{width}.{digits}f}" if np.isfinite(value) else "-".rjust(width)
+
+    for k in steps:
+        rms, most = dataset["drift_rms"].sel(step=k), dataset["drift_max"].sel(step=k)
+        total = int(dataset["pulses"].sel(step=slice(1, k)).sum())
+        line = f"{k:5d}{total:8d}"
+        for rung, width in zip(RUNGS, (15, 13), strict=True):
+            line += show(float(rms.sel(rung=rung)), width, 4)
+            line += show(float(most.sel(rung=rung)), 8)
+        if int(k) in evaluated:
+            found = dataset["accuracy"].values[evaluated[int(k)]]
+            line += "".join(show(a, 24, 1) for a in found)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+@style.styled
+def plot(dataset: xarray.Dataset) -> Any:
+    """Drift and accuracy against the step."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.8, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for rung, colour in zip(RUNGS, (style.ORANGE, style.GREEN), strict=True):
+        for name, line, size in (("drift_max", "--", "worst cell"), ("drift_rms", "-", "rms")):
+            drift = dataset[name].sel(rung=rung).dropna("step")
+            if drift.size:
+                left.semilogy(
+                    drift["step"], 100 * drift, line, color=colour, label=f"{rung}, {size}",
+                    marker="o" if drift.size < 5 else None, ms=3.5,
+                )  # fmt: skip
+    left.axhline(2.0, color=style.INK, ls=":", lw=1.0, label="stated bound of behaviour")
+    left.set_title("Drift from the array rung")
+    left.set_ylabel("difference in conductance / % of window")
+    left.yaxis.set_major_formatter("{x:g}")
+    right.set_title("What they learn")
+    right.set_ylabel("unseen digits right / %")
+    # Lines that lie on one another stay visible: the widest is drawn first.
+    looks = ((style.INK, "-", 3.2), (style.ORANGE, "-", 1.6), (style.BLUE, "--", 1.2))
+    for values, name, (colour, line, width) in zip(
+        100 * dataset["accuracy"].values.T, LEARNERS, looks, strict=True
+    ):
+        right.plot(
+            dataset["evaluation"], values, line, color=colour, lw=width, marker="o", ms=1.5 * width,
+            label=name,
+        )  # fmt: skip
+    for axes in (left, right):
+        axes.set_xlabel(f"updates of {dataset.attrs['batch']} digits")
+        axes.legend()
+    left.legend(loc="upper left", bbox_to_anchor=(0.0, 0.88))
+    return figure
