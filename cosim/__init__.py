@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compact_models import ParameterSet, load_model, model_names
     from cosim import network
     from cosim.behavioural import BehaviouralDevice, Tile
-    from cosim.calibrate import calibrate
+    from cosim.calibration import calibrate
     from cosim.dataset import load, save
     from cosim.errors import CosimError
     from cosim.experiments import Cycling, Forming, PulseUpdate, Read, with_spread
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "compact_models": ("ParameterSet", "load_model", "model_names"),
     "cosim.behavioural": ("BehaviouralDevice", "Tile"),
-    "cosim.calibrate": ("calibrate",),
+    "cosim.calibration": ("calibrate",),
     "cosim.dataset": ("load", "save"),
     "cosim.errors": ("CosimError",),
     "cosim.experiments": ("Cycling", "Forming", "PulseUpdate", "Read", "with_spread"),

@@ -86,7 +86,7 @@ class Quickstart:
             Sections of the page and datasets by name.
         """
         from cosim.build import build_array
-        from cosim.calibrate import calibrate
+        from cosim.calibration import calibrate
         from cosim.digits_job import read_digits
         from cosim.experiments import Cycling, Forming, PulseUpdate
         from cosim.experiments.resume import run_resumed

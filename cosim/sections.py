@@ -176,7 +176,7 @@ def cycling(dataset: xr.Dataset) -> Section:
 
 def pulse_update(dataset: xr.Dataset) -> Section:
     """Open-loop pulsing: window, symmetry point and noise where the sequence allows them."""
-    from cosim.calibrate import calibrate
+    from cosim.calibration import calibrate
     from cosim.errors import CalibrationError
 
     conductance, polarity = dataset["conductance"].values, dataset["polarity"].values

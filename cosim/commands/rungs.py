@@ -53,7 +53,7 @@ def pulses(
 ) -> int:
     """Fit a behavioural device to pulse data: a .nc file, a result folder, or a measured CSV."""
     from cosim.behavioural.pulse_data import PulseData
-    from cosim.calibrate import calibrate as fit
+    from cosim.calibration import calibrate as fit
     from cosim.dataset import load
 
     source = result / "pulse_update.nc" if result.is_dir() else result

@@ -36,7 +36,7 @@ FloatArray = NDArray[np.float64]
 
 def calibrated(array: Array, pulses: int) -> tuple[BehaviouralDevice, float]:
     """The behavioural device of one cell of the array, and the error of a predicted train."""
-    from cosim.calibrate import calibrate
+    from cosim.calibration import calibrate
     from cosim.experiments.pulse_update import PulseUpdate
 
     one = array.replace(rows=1, cols=1, parasitics=Parasitics(), parameters={})

@@ -139,7 +139,7 @@ def behaviour_against_array(quick: bool) -> Figures:
 
 def behaviour_update(quick: bool) -> Figures:
     """A calibrated behavioural device against the array it was calibrated on, pulse by pulse."""
-    from cosim.calibrate import calibrate
+    from cosim.calibration import calibrate
     from cosim.experiments.pulse_update import PulseUpdate
 
     pulses = 100 if quick else 400

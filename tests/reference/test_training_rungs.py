@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cosim import Array, Cell, Parasitics, PulseUpdate, load_model
-from cosim.calibrate import calibrate
+from cosim.calibration import calibrate
 
 
 @pytest.mark.slow

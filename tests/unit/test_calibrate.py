@@ -5,7 +5,7 @@ import xarray as xr
 from compact_models.errors import CalibrationError, DataError
 from cosim.behavioural import DeviceSpread, soft_bounds
 from cosim.behavioural.pulse_data import PulseData
-from cosim.calibrate import calibrate
+from cosim.calibration import calibrate
 
 # The published open-loop sequence: 2 x (400 up, 400 down), then 500 alternating.
 SEQUENCE = np.concatenate([np.tile(np.repeat([1, -1], 400), 2), np.tile([1, -1], 250)])
