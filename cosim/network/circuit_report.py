@@ -47,6 +47,7 @@ def table(dataset: xarray.Dataset) -> str:
 def plot(dataset: xarray.Dataset) -> Any:
     """Drift and accuracy against the step."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -75,6 +76,7 @@ def plot(dataset: xarray.Dataset) -> Any:
         )  # fmt: skip
     for axes in (left, right):
         axes.set_xlabel(f"updates of {dataset.attrs['batch']} digits")
-        axes.legend()
-    left.legend(loc="upper left", bbox_to_anchor=(0.0, 0.88))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.legend(loc="lower right")
+    right.legend(loc="lower right")
     return figure
