@@ -172,8 +172,7 @@ def infer_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
     ----------
     config : mapping
         Fields of `cosim.network.study.TrainConfig`; the algorithm is floating point. Its
-        table ``inference`` has ``times`` [s], ``acceptance_ranges``, ``program_seeds`` and
-        ``read_bits`` (two numbers, in and out).
+        table ``inference`` has the fields of `cosim.network.settings.InferenceConfig`.
     output : Path
         Folder for ``results.csv``, ``results.json`` and the checkpoint.
 
@@ -190,6 +189,7 @@ def infer_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
     output = Path(output)
     network, train, test, study = prepare(settings, output, progress)
     options = TileOptions(
+        scheme=reading.scheme,
         dac=Converter(bits=reading.read_bits[0], bound=1.0),
         adc=Converter(bits=reading.read_bits[1], bound=1.0),
     )

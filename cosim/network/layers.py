@@ -28,6 +28,10 @@ class InputOutput:
         None is ideal. 7 and 9 bits are what aihwkit takes for training by default.
     adc_bound : float
         Largest output, in units of the weight range times the largest input.
+    bound_management : int
+        How often a vector whose outputs reach the bound is read again at half the signal and
+        twice the scale (Gokmen, Onen, Haensch, Front. Neurosci. 11, 538 (2017)). A vector
+        that falls short of it is read once.
     noise : float
         Standard deviation added to every output before the ADC, in the same units.
     tile_inputs, tile_outputs : int
@@ -37,6 +41,7 @@ class InputOutput:
     dac_bits: int | None = 7
     adc_bits: int | None = 9
     adc_bound: float = 12.0
+    bound_management: int = 0
     noise: float = 0.0
     tile_inputs: int = 1024
     tile_outputs: int = 1024
@@ -45,6 +50,10 @@ class InputOutput:
         for name, bits in (("dac_bits", self.dac_bits), ("adc_bits", self.adc_bits)):
             if bits is not None and not 2 <= bits <= 24:
                 raise ParameterError(thing=name, value=bits, limit="2 to 24, or None")
+        if not 0 <= self.bound_management <= 10:
+            raise ParameterError(
+                thing="readings of bound management", value=self.bound_management, limit="0 to 10"
+            )
         if min(self.tile_inputs, self.tile_outputs) < 1 or not self.adc_bound > 0:
             raise ParameterError(
                 thing="tile size and ADC bound",
@@ -160,9 +169,25 @@ class Linear:
         io, unit = self.io, self.weight_range
         if io.dac_bits is None and io.adc_bits is None and io.noise == 0.0:
             return x @ (w.T if transpose else w)
+        y = self._read(x, w, transpose, 1.0)
+        if io.bound_management == 0 or not np.isfinite(io.adc_bound):
+            return y
+        tops = np.abs(x).max(axis=1)
+        for n in range(io.bound_management):
+            # The highest level of the converter may stand for anything above it.
+            reach = 2.0**n * io.adc_bound * unit * (1.0 - 1e-5) * tops
+            over = (np.abs(y).max(axis=1) >= reach) & (tops > 0.0)
+            if not over.any():
+                break
+            y[over] = self._read(x[over], w, transpose, 2.0 ** (n + 1))
+        return y
+
+    def _read(self, x: Matrix, w: Matrix, transpose: bool, coarse: float) -> Matrix:
+        """One reading; the signal divided by `coarse`, which makes every step that much larger."""
+        io, unit = self.io, self.weight_range * coarse
         return np.asarray(
             products.product(
-                x, w, transpose, np.float32(io.dac_step), np.float32(io.adc_step * unit),
+                x, w, transpose, np.float32(io.dac_step * coarse), np.float32(io.adc_step * unit),
                 np.float32(io.adc_bound * unit), np.float32(io.noise * unit), np.float32(1.0),
                 self.rng,
             )

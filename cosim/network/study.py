@@ -192,7 +192,8 @@ class _Data:
             transfer=s.transfer.build(),
         )
         io = InputOutput(
-            dac_bits=s.dac_bits, adc_bits=s.adc_bits, noise=s.output_noise,
+            dac_bits=s.dac_bits, adc_bits=s.adc_bits, adc_bound=s.adc_bound,
+            bound_management=s.bound_management, noise=s.output_noise,
             tile_inputs=s.tile, tile_outputs=s.tile,
         )  # fmt: skip
         if s.network == "lstm":
@@ -209,7 +210,7 @@ class _Data:
 
             return LeNet(
                 analog=analog, io=io, side=x.shape[1], classes=classes,
-                kernel=5 if x.shape[1] >= 16 else 3, activation=s.activation, gain=s.gain,
+                kernel=5 if x.shape[1] >= 16 else 2, activation=s.activation, gain=s.gain,
                 seed=seed,
             )  # fmt: skip
         return MLP(

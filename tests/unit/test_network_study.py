@@ -52,6 +52,28 @@ def test_fingerprint_ignores_where_the_data_lies_but_not_the_rate():
     assert TrainConfig.read({**SMALL, "rate": 0.5}).fingerprint != plain.fingerprint
 
 
+def test_younger_fields_leave_old_fingerprints_and_count_when_they_are_used():
+    plain = TrainConfig.read(SMALL)
+    for change in ({"adc_bound": 8.0}, {"bound_management": 2}):
+        assert TrainConfig.read({**SMALL, **change}).fingerprint != plain.fingerprint
+    same = TrainConfig.read({**SMALL, "adc_bound": 12.0, "bound_management": 0})
+    assert same.fingerprint == plain.fingerprint
+
+
+@pytest.mark.parametrize("network", ["mlp", "lenet"])
+def test_networks_of_a_study_lie_on_tiles_no_larger_than_asked_for(network):
+    study = TrainConfig.read(
+        {**SMALL, "network": network, "tile": 20, "adc_bound": 5.0, "bound_management": 1}
+    )
+    net = _Data(study).network("agad", 0)
+    matrices = [getattr(n, "matrix", n) for n in net.layers]
+    matrices = [m for m in matrices if hasattr(m, "tiles")]
+    shapes = [t.weights().shape for m in matrices for line in m.tiles for t in line]
+    assert max(max(s) for s in shapes) <= 20
+    assert sum(a * b for a, b in shapes) == sum(m.inputs * m.outputs for m in matrices)
+    assert {(m.io.adc_bound, m.io.bound_management) for m in matrices} == {(5.0, 1)}
+
+
 ARMS = [
     {"name": "clean", "device": {"nsr": 0.0}},
     {"name": "slow", "algorithms": ["fp"], "rate": 0.005},
@@ -104,6 +126,17 @@ def test_validation_leaves_the_test_set_alone_and_does_not_train_on_what_it_meas
     assert (TrainConfig.read(SMALL).split, held.study.split) == ("test", "validation")
     with pytest.raises(ConfigError, match="held out"):
         _Data(TrainConfig.read({**SMALL, "train_samples": 1300, "validation_samples": 200}))
+
+
+@pytest.mark.parametrize("scheme", ["differential", "reference", "offset"])
+def test_pairs_reference_column_and_offset_all_carry_a_network(tmp_path, scheme):
+    study = {**SMALL, "epochs": 4, "tile": 20}
+    study["inference"] = {"times": [1.0], "program_seeds": [0], "scheme": scheme}
+    result = train_study(study, tmp_path, progress=False)
+    assert result["floating_point"] > 0.6
+    assert result["config"]["inference"]["scheme"] == scheme
+    tight = result["rows"][0]
+    assert tight["accuracy"] == pytest.approx(result["floating_point"], abs=0.05)
 
 
 def test_inference_study_reads_at_every_time_and_names_wrong_keys(tmp_path):

@@ -121,6 +121,83 @@ def test_limited_tiles_add_up_to_the_whole():
     assert np.corrcoef(moved.ravel(), wanted.ravel())[0, 1] > 0.95
 
 
+def layer(inputs, outputs, weights, **io):
+    """A matrix on devices that holds given weights in units of its range."""
+    quiet = Analog(algorithm="sgd", device=soft_bounds(states=50.0, skew=0.5, nsr=0.0))
+    made = Linear(inputs, outputs, analog=quiet, io=InputOutput(**io), gain=np.sqrt(inputs))
+    assert made.weight_range == pytest.approx(1.0)
+    for r, line in zip(made.rows, made.tiles, strict=True):
+        for c, tile in zip(made.cols, line, strict=True):
+            tile.program(np.asarray(weights)[r, c])
+    return made
+
+
+def rounded(values, bits, bound):
+    step = 2 * bound / (2**bits - 2)
+    return np.clip(np.rint(values / step) * step, -bound, bound)
+
+
+def test_every_tile_converts_its_own_part_before_the_sum():
+    rng = np.random.default_rng(4)
+    w = rng.uniform(-1, 1, (12, 5)).astype(np.float32)
+    x = rng.standard_normal((9, 12)).astype(np.float32)
+    bits = {"dac_bits": 5, "adc_bits": 6, "adc_bound": 3.0}
+    split = layer(12, 5, w, tile_inputs=5, tile_outputs=2, **bits)
+    assert [r.stop - r.start for r in split.rows] == [4, 4, 4]
+    wanted = np.zeros((9, 5))
+    for r in split.rows:
+        top = np.abs(x[:, r]).max(axis=1, keepdims=True)
+        wanted += top * rounded(rounded(x[:, r] / top, 5, 1.0) @ w[r], 6, 3.0)
+    found = split.forward(x)
+    # A value halfway between two levels may go either way.
+    assert np.isclose(found, wanted, atol=1e-4).mean() > 0.97
+    whole = layer(12, 5, w, **bits).forward(x)
+    assert np.abs(whole - found).max() > 3.0 / 31
+
+
+@pytest.mark.parametrize("bits", [3, 7])
+def test_converters_have_their_bits_and_ranges(bits):
+    x = np.linspace(-1, 1, 401, dtype=np.float32)[:, None]
+    # A second input of 1 that no weight sees fixes the scale of the DAC.
+    both = np.concatenate([x, np.ones_like(x)], axis=1)
+    dac = layer(2, 1, [[1.0], [0.0]], dac_bits=bits, adc_bits=None, adc_bound=np.inf).forward(both)
+    assert dac == pytest.approx(rounded(x, bits, 1.0), abs=1.001 * 2 / (2**bits - 2))
+    assert len(np.unique(dac.round(5))) == 2**bits - 1
+    adc = layer(2, 1, [[1.0], [0.0]], dac_bits=None, adc_bits=bits, adc_bound=0.5).forward(both)
+    assert len(np.unique(adc.round(5))) == 2**bits - 1
+    assert np.abs(adc).max() == pytest.approx(0.5)
+
+
+def test_noise_management_keeps_small_vectors_above_the_steps_of_the_converter():
+    w = np.random.default_rng(5).uniform(-1, 1, (8, 4))
+    x = np.random.default_rng(6).standard_normal((20, 8)).astype(np.float32)
+    tile = layer(8, 4, w, dac_bits=7, adc_bits=9)
+    small = tile.forward(x * np.float32(2.0**-20))
+    assert small * 2.0**20 == pytest.approx(tile.forward(x), rel=1e-5)
+    assert np.abs(small).max() > 0
+
+
+def test_bound_management_reads_what_is_too_large_again_at_half_the_signal():
+    w = np.full((16, 3), 0.9)
+    w[:, 1] = 0.05
+    x = np.ones((2, 16), np.float32)
+    x[1, 1:] = 0.0
+    bits = {"dac_bits": 7, "adc_bits": 9, "adc_bound": 4.0}
+    clipped, twice, often = (
+        layer(16, 3, w, bound_management=n, **bits).forward(x) for n in (0, 1, 4)
+    )
+    exact = x @ w
+    assert clipped[0, 0] == pytest.approx(4.0)
+    assert twice[0, 0] == pytest.approx(8.0)
+    # 14.4 needs a quarter of the signal; the steps of the ADC are then four times as large.
+    assert often[0] == pytest.approx(exact[0], abs=4 * 4.0 / 510 + 16 * 0.9 * 4 / 126)
+    assert np.abs(clipped - exact)[0].max() > 10
+    # What fits is read once, with fine steps.
+    assert (often[1] == clipped[1]).all()
+    with pytest.raises(ParameterError, match="bound management"):
+        InputOutput(bound_management=-1)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_resumes_bit_for_bit_and_depends_on_the_seed_alone(tmp_path, algorithm):
     data = toy()
