@@ -131,13 +131,13 @@ def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
 
     arms = list(dict.fromkeys(r["arm"] for r in rows))
     algorithms = list(dict.fromkeys(r["algorithm"] for r in rows))
-    figure = Figure(figsize=(6.4, 1.1 + 0.32 * len(arms)), layout="constrained")
+    figure = Figure(figsize=(6.4, 1.2 + 0.36 * len(arms)), layout="constrained")
     axes = figure.subplots()
     factor, label = _scale(measure)
     for n, algorithm in enumerate(algorithms):
         colour = _colour(algorithm, algorithms)
         shift = 0.2 * (n - (len(algorithms) - 1) / 2)
-        named = False
+        axes.plot([], [], "o", color=colour, ms=5.0, label=NAMES.get(algorithm, algorithm))
         for y, arm in enumerate(arms):
             found = [
                 factor * r[measure] for r in rows if (r["arm"], r["algorithm"]) == (arm, algorithm)
@@ -145,10 +145,10 @@ def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
             if not found:
                 continue
             here = np.full(len(found), y + shift)
-            axes.plot(found, here, "o", color=colour, ms=3.5, alpha=0.6, mew=0,
-                      label=None if named else NAMES.get(algorithm, algorithm))  # fmt: skip
-            axes.plot([np.mean(found)] * 2, [y + shift - 0.1, y + shift + 0.1], color=colour, lw=2)
-            named = True
+            axes.plot(found, here, "o", color=colour, ms=5.0, alpha=0.55, mew=0)
+            axes.plot(
+                [np.mean(found)] * 2, [y + shift - 0.14, y + shift + 0.14], color=colour, lw=2
+            )
     axes.set_yticks(range(len(arms)), arms)
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.set_xlabel(label)
@@ -199,12 +199,17 @@ def inference_picture(rows: Sequence[Mapping[str, Any]], floating: float) -> Any
     axes.axhline(100 * floating, color=plot.INK, ls="--", label="floating point")
     times = sorted({r["time"] for r in rows})
     ranges = list(dict.fromkeys(r["acceptance_range"] for r in rows))
-    for width, colour in zip(ranges, (plot.BLUE, plot.ORANGE, *OTHERS), strict=False):
+    for n, (width, colour) in enumerate(
+        zip(ranges, (plot.BLUE, plot.ORANGE, *OTHERS), strict=False)
+    ):
         mine = [r for r in rows if r["acceptance_range"] == width]
-        axes.plot([r["time"] for r in mine], [100 * r["accuracy"] for r in mine], "o",
-                  color=colour, ms=3.5, alpha=0.5, mew=0)  # fmt: skip
+        # Side by side, so that no range hides another.
+        aside = 1.35 ** (n - 0.5 * (len(ranges) - 1))
+        axes.plot([aside * r["time"] for r in mine], [100 * r["accuracy"] for r in mine], "o",
+                  color=colour, ms=4.5, alpha=0.5, mew=0)  # fmt: skip
         means = [100 * np.mean([r["accuracy"] for r in mine if r["time"] == t]) for t in times]
-        axes.plot(times, means, color=colour, label=f"acceptance range {width:.1%}")
+        name = f"acceptance range {100 * width:g} %"
+        axes.plot(aside * np.array(times), means, color=colour, label=name)
     axes.set_xscale("log")
     axes.set_xticks(times, [span(t) for t in times], minor=False)
     axes.minorticks_off()
