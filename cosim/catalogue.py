@@ -56,10 +56,10 @@ EXPERIMENTS: Mapping[str, Entry] = {
     "array_disturb": Entry(module="cosim.experiments.array_studies", attribute="ArrayDisturb"),
     "array_program": Entry(module="cosim.experiments.array_studies", attribute="ArrayProgram"),
     "electrothermal": Entry(
-        module="cosim.experiments.physics_jobs", attribute="Electrothermal", job=True
+        module="cosim.experiments.electrothermal_job", attribute="Electrothermal", job=True
     ),
     "program_verify": Entry(
-        module="cosim.experiments.physics_jobs", attribute="LevelProgramming", job=True
+        module="cosim.experiments.levels_job", attribute="LevelProgramming", job=True
     ),
     "disturb": Entry(
         module="cosim.experiments.physics_jobs", attribute="HalfSelectDisturb", job=True

@@ -19,6 +19,7 @@ from compact_models import noise
 from compact_models.errors import ConfigError
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import Access, selector
+from cosim.experiments.retention import overlaps
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -160,6 +161,21 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def neighbours(levels: Floats) -> Floats:
+    """Return the overlap of each level with the next, shape (levels - 1,) [1].
+
+    As :func:`cosim.experiments.retention.overlaps`, also where all cells of a level are at one
+    conductance because none of them needed a pulse.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (levels, cells)
+        Conductances [S].
+    """
+    # 0.1 nS: a hundredth of the tightest published programming noise.
+    return overlaps(levels + 1e-10 * np.linspace(-1.0, 1.0, levels.shape[1]))
+
+
 def run_study(
     config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
 ) -> xr.Dataset:
@@ -179,7 +195,8 @@ def run_study(
     xarray.Dataset
         ``conductance``, ``pulses``, ``reached`` and ``energy`` of the pulses [J] over
         (range, level, device);
-        ``relaxed`` over (range, time, level, device).
+        ``relaxed`` over (range, time, level, device); ``overlap`` of neighbours over
+        (range, moment, pair), the first moment being as programmed.
     """
     import xarray as xr
 
@@ -201,6 +218,7 @@ def run_study(
     conductance, pulses = np.empty(shape), np.empty(shape, dtype=int)
     reached, energy = np.empty(shape, dtype=bool), np.empty(shape)
     relaxed = np.empty((shape[0], len(c["times"]), *shape[1:]))
+    overlap = np.empty((shape[0], 1 + len(c["times"]), c["levels"] - 1))
     for index, acceptance in enumerate(c["acceptance_ranges"]):
         rng = np.random.default_rng(np.random.SeedSequence(c["seed"]).spawn(shape[0])[index])
         devices = draw_population(model, c["devices"], rng)
@@ -213,8 +231,10 @@ def run_study(
         reached[index] = result.reached.reshape(shape[1:])
         energy[index] = result.energy.reshape(shape[1:])
         deviate = rng.standard_normal(shape[1:])
+        overlap[index, 0] = neighbours(conductance[index])
         for k, time in enumerate(c["times"]):
             relaxed[index, k] = noise.relaxed(conductance[index], time, deviate)
+            overlap[index, 1 + k] = neighbours(relaxed[index, k])
         if progress:
             print(
                 f"acceptance range {acceptance:.3g}: {pulses[index].mean():.1f} pulses on average, "
@@ -233,11 +253,13 @@ def run_study(
                 relaxed,
                 {"units": "S"},
             ),
+            "overlap": (("acceptance_range", "moment", "pair"), overlap, {"units": "1"}),
         },
         coords={
             "acceptance_range": ("acceptance_range", c["acceptance_ranges"], {"units": "1"}),
             "level": ("level", targets, {"units": "S"}),
             "time": ("time", c["times"], {"units": "s"}),
+            "moment": ("moment", [0.0, *c["times"]], {"units": "s"}),
         },
         attrs={
             "experiment": "program_verify",
@@ -273,13 +295,17 @@ def plot_levels(dataset: xr.Dataset) -> Any:
             ordered = np.sort(values.isel(level=index).values) * 1e6
             axis.plot(ordered, share * 100.0, color=colours[index], linewidth=1.0)
         axis.set_ylabel("cells [%]")
-        axis.set_title("as programmed" if time is None else f"after {_spoken(float(time))}")
+        axis.set_title(moment_name(0.0 if time is None else float(time)))
     axes[-1].set_xlabel("conductance [uS]")
     return figure
 
 
-def _spoken(seconds: float) -> str:
+def moment_name(seconds: float) -> str:
+    """Return a time since programming in words."""
+    if seconds == 0.0:
+        return "as programmed"
     for size, name in ((3.156e7, "years"), (86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= size * 0.999:
-            return f"{seconds / size:.3g} {name if round(seconds / size) > 1 else name[:-1]}"
-    return f"{seconds:.3g} s"
+            many = round(seconds / size) > 1
+            return f"after {seconds / size:.3g} {name if many else name[:-1]}"
+    return f"after {seconds:.3g} s"

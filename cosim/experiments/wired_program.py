@@ -1,0 +1,325 @@
+"""Closed-loop programming of many levels on a whole array of 1T1R cells with device spread.
+
+Every row is written and read behind its own wires (:mod:`cosim.experiments.wired_cells`), with the
+drives of :class:`cosim.experiments.array_studies.ArrayProgram`: the cells of a row share their bit
+line, source lines that follow it inhibit cells, and lines are never below the bulk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_models import noise
+from compact_models.errors import ConfigError
+from cosim.experiments.population import Population, draw_population
+from cosim.experiments.program_verify import AMPLITUDES, neighbours
+from cosim.experiments.pulse_map import Access
+from cosim.experiments.wired_cells import Bias, CellTable, Wires, build_table, pulse, solve_row
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WiredProgram:
+    """The published closed loop on an array.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns.
+    wires : Wires
+    order : {"row", "cell"}
+        All cells of a row written and read at once on one bit line, or one cell at a time.
+    acceptance_range : float
+        Half-width of the accepted band, relative to the target [1].
+    limit : int
+        Pulses after which a cell is given up.
+    width : float
+        Of a pulse [s].
+    set_gate, reset_gate, read_gate : float
+        Word line of the row [V].
+    read_voltage : float
+        [V]
+    read_delay : float
+        Time of the noise band that a verify reading sees [s].
+    start : float
+        Conductance of every device before [S].
+    """
+
+    size: int = 64
+    wires: Wires = field(default_factory=Wires)
+    order: Literal["row", "cell"] = "row"
+    acceptance_range: float = 0.002
+    limit: int = 2000
+    width: float = 2.5e-6
+    set_gate: float = 1.4
+    reset_gate: float = 3.3
+    read_gate: float = 3.3
+    read_voltage: float = 0.2
+    read_delay: float = 1e-5
+    start: float = 26.5e-6
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run."""
+        if not 2 <= self.size <= 512 or self.order not in ("row", "cell"):
+            raise ConfigError(
+                thing="array that is programmed to levels",
+                value=(self.size, self.order),
+                limit='2 to 512 rows and columns; order "row" or "cell"',
+            )
+        if not 0 < self.acceptance_range < 1 or self.limit < 1:
+            raise ConfigError(
+                thing="closed-loop programming",
+                value=(self.acceptance_range, self.limit),
+                limit="acceptance range between 0 and 1 of the target, limit of 1 pulse or more",
+            )
+
+    def run(
+        self, population: Population, target: Floats, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Program every cell to its target [S], shape (size, size).
+
+        Returns
+        -------
+        dict of ndarray, shape (size, size)
+            ``conductance`` (of the cell in its array, without read noise) and ``device`` (of the
+            memory device alone) [S], ``pulses``, ``reached``, ``energy`` of the pulses (row,) [J],
+            ``voltage``: lowest share of its amplitude that a pulse left at the cell [1].
+        """
+        n = self.size
+        tables = _Tables.of(self, population)
+        radius = population.rows_of_devices.reshape(n, n)
+        x = np.log(population.density_at(self.start)).reshape(n, n)
+        source = self.wires.source_path(n)
+        zone = np.searchsorted([a[0] for a in AMPLITUDES], target)
+        height = {
+            up: np.array([a[1 if up else 2] for a in AMPLITUDES])[zone] for up in (True, False)
+        }
+        barrier = {
+            True: population.barrier_set.reshape(n, n),
+            False: population.barrier_reset.reshape(n, n),
+        }
+        active, reached = np.ones((n, n), bool), np.zeros((n, n), bool)
+        pulses, energy = np.zeros((n, n), dtype=int), np.zeros(n)
+        voltage = np.ones((n, n))
+        while True:
+            rows = np.flatnonzero(active.any(axis=1))
+            seen = np.empty((n, n))
+            true = self.read(tables, radius[rows], x[rows], source[rows])
+            seen[rows] = noise.read(true, self.read_delay, rng)
+            off = np.zeros((n, n))
+            off[rows] = seen[rows] - target[rows]
+            inside = np.abs(off) <= self.acceptance_range * target
+            reached |= active & inside
+            active &= ~inside & (pulses < self.limit)
+            if not active.any():
+                break
+            for up in (True, False):
+                who = active & ((off < 0) if up else (off > 0))
+                rows = np.flatnonzero(who.any(axis=1))
+                if not rows.size:
+                    continue
+                kind = tables.kinds(who[rows], height[up][rows], self.order == "row")
+                shift = barrier[up][rows] + population.cycle_sigma * rng.standard_normal(kind.shape)
+                # Only while RESET does an inhibited cell conduct: its gate is then fully open.
+                leak = np.zeros(kind.shape) if up else tables.leak(radius[rows], x[rows])
+                after, charge, least = pulse(
+                    tables.up if up else tables.down, kind, radius[rows], x[rows], shift, leak,
+                    self.wires, source[rows], self.width, shared=self.order == "row",
+                )  # fmt: skip
+                x[rows] = np.where(kind >= 0, after, x[rows])
+                energy[rows] += (charge * np.abs(height[up][rows])).sum(axis=1)
+                share = np.where(kind >= 0, least / np.abs(height[up][rows]), 1.0)
+                voltage[rows] = np.minimum(voltage[rows], share)
+                pulses[rows] += kind >= 0
+        conductance = self.read(tables, radius, x, source)
+        return {
+            "conductance": conductance,
+            "device": population.conductance(np.exp(x).ravel()).reshape(n, n),
+            "pulses": pulses,
+            "reached": reached,
+            "energy": energy,
+            "voltage": voltage,
+        }
+
+    def read(
+        self, tables: _Tables, radius: NDArray[np.intp], log_density: Floats, source: Floats
+    ) -> Floats:
+        """Return what reads of whole rows show without noise [S]."""
+        top = np.full(radius.shape, self.read_voltage)
+        current = solve_row(
+            (tables.read,), np.zeros(radius.shape, dtype=np.intp), top, radius, log_density,
+            np.zeros(radius.shape), self.wires, source, top, shared=self.order == "row",
+        )[1]  # fmt: skip
+        return np.asarray(current / self.read_voltage)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tables:
+    """Tables of one array's devices.
+
+    Parameters
+    ----------
+    read, low : CellTable
+        At the read voltage, and close to 0 V.
+    up, down : tuple of CellTable
+        SET by amplitude, then the lower amplitude on a bit line that a higher one shares; RESET
+        by amplitude.
+    """
+
+    read: CellTable
+    low: CellTable
+    up: tuple[CellTable, ...]
+    down: tuple[CellTable, ...]
+
+    @classmethod
+    def of(cls, program: WiredProgram, population: Population) -> _Tables:
+        from compact_models import load_model
+
+        transistor = load_model("nmos_3v3")
+        radii = population.pulse_map(program.read_voltage, Access()).radii
+        ups = sorted({a[1] for a in AMPLITUDES})
+        downs = sorted({a[2] for a in AMPLITUDES}, reverse=True)
+
+        def table(bit: float, source: float, gate: float, most: float) -> CellTable:
+            bias = Bias(bit_line=bit, source_line=source, gate=gate)
+            return build_table(population.model, transistor, bias, radii, most)
+
+        return cls(
+            read=table(program.read_voltage, 0.0, program.read_gate, program.read_voltage),
+            low=table(0.05, 0.0, program.reset_gate, 0.05),
+            up=(
+                *(table(a, 0.0, program.set_gate, ups[-1]) for a in ups),
+                table(ups[-1], ups[-1] - ups[0], program.set_gate, ups[-1]),
+            ),
+            down=tuple(table(0.0, -a, program.reset_gate, -downs[-1]) for a in downs),
+        )
+
+    def kinds(self, who: Flags, height: Floats, shared: bool) -> NDArray[np.intp]:
+        """Return which table every cell has in a pulse; -1 where it gets none."""
+        side = self.up if height.flat[0] > 0 else self.down
+        across = np.array([t.bias.across for t in side])
+        kind = np.abs(height[..., None] - across[:2]).argmin(axis=-1)
+        if shared and side is self.up:
+            top = np.where(who, height, 0.0).max(axis=1, keepdims=True)
+            kind = np.where(height < top - 1e-9, 2, kind)
+        return np.asarray(np.where(who, kind, -1), dtype=np.intp)
+
+    def leak(self, radius: NDArray[np.intp], log_density: Floats) -> Floats:
+        """Return the conductance of every cell close to 0 V [S]."""
+        volts = self.low.bias.across
+        log_current = self.low.at(0, radius, log_density, np.full(radius.shape, volts))[0]
+        return np.asarray(np.exp(log_current) / volts)
+
+
+def level_map(levels: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the level of every cell of an array: as many of each, in random places."""
+    numbers = np.arange(size * size) % levels
+    return np.asarray(rng.permutation(numbers).reshape(size, size), dtype=np.intp)
+
+
+def by_level(values: Floats, level: NDArray[np.intp], levels: int) -> Floats:
+    """Return values of cells sorted into levels, shape (levels, cells), as many of each.
+
+    Parameters
+    ----------
+    values, level : ndarray, shape (size, size)
+        Where levels differ by one in their number of cells, the last cell of some is left out.
+    """
+    least = int(np.bincount(level.ravel(), minlength=levels).min())
+    return np.array([values[level == k][:least] for k in range(levels)])
+
+
+def program_array(
+    program: WiredProgram,
+    targets: Floats,
+    acceptance_ranges: list[float],
+    times: list[float],
+    seed: int,
+    say: Any = None,
+) -> xr.Dataset:
+    """Program levels on every cell of an array with spread, and let them relax.
+
+    Parameters
+    ----------
+    targets : ndarray, shape (levels,)
+        [S]
+    say : callable, optional
+        Is told one line an acceptance range.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``level`` (row, col) and ``target`` [S]; over (acceptance_range, row, col)
+        ``conductance``, ``device``, ``pulses``, ``reached``, ``voltage``; ``energy``
+        (acceptance_range, row) [J]; ``relaxed`` (acceptance_range, time, row, col) [S];
+        ``overlap`` (acceptance_range, moment, pair), the first moment being as programmed.
+    """
+    from dataclasses import replace
+
+    import xarray as xr
+
+    from compact_models import load_model
+
+    model = load_model("cmo_hfox")
+    n, levels = program.size, targets.size
+    if n * n < 2 * levels:
+        raise ConfigError(
+            thing="cells for the levels of an array", value=n * n,
+            limit=f"two a level or more, {2 * levels}",
+        )  # fmt: skip
+    level = level_map(levels, n, np.random.default_rng((seed, n)))
+    target = targets[level]
+    found: list[dict[str, Any]] = []
+    relaxed = np.empty((len(acceptance_ranges), len(times), n, n))
+    overlap = np.empty((len(acceptance_ranges), 1 + len(times), levels - 1))
+    for index, acceptance in enumerate(acceptance_ranges):
+        rng = np.random.default_rng((seed, n, index))
+        # The same devices for every acceptance range, order and wire.
+        devices = draw_population(model, n * n, np.random.default_rng((seed, n, 99)), rows=8)
+        result = replace(program, acceptance_range=acceptance).run(devices, target, rng)
+        found.append(result)
+        deviate = rng.standard_normal((n, n))
+        overlap[index, 0] = neighbours(by_level(result["conductance"], level, levels))
+        for k, time in enumerate(times):
+            relaxed[index, k] = noise.relaxed(result["conductance"], time, deviate)
+            overlap[index, 1 + k] = neighbours(by_level(relaxed[index, k], level, levels))
+        if say is not None:
+            done = result["reached"]
+            say(
+                f"{n} x {n}, {program.wires.segment:g} ohm a segment, {program.order} at a time, "
+                f"acceptance range {acceptance:.3g}: {result['pulses'][done].mean():.1f} pulses on "
+                f"average, {done.mean():.2%} of cells reached their target"
+            )
+    cells = ("acceptance_range", "row", "col")
+    units = {"conductance": "S", "device": "S", "pulses": "1", "reached": "1", "voltage": "1"}
+    return xr.Dataset(
+        {
+            **{k: (cells, np.array([f[k] for f in found]), {"units": u}) for k, u in units.items()},
+            "energy": (cells[:2], np.array([f["energy"] for f in found]), {"units": "J"}),
+            "target": (cells[1:], target, {"units": "S"}),
+            "level": (cells[1:], level, {"units": "1"}),
+            "relaxed": (("acceptance_range", "time", "row", "col"), relaxed, {"units": "S"}),
+            "overlap": (("acceptance_range", "moment", "pair"), overlap, {"units": "1"}),
+        },
+        coords={
+            "acceptance_range": ("acceptance_range", acceptance_ranges, {"units": "1"}),
+            "time": ("time", times, {"units": "s"}),
+            "moment": ("moment", [0.0, *times], {"units": "s"}),
+        },
+        attrs={
+            "size": n,
+            "order": program.order,
+            "wire_resistance": program.wires.segment,
+            "driver_resistance": program.wires.driver,
+            "seed": seed,
+        },
+    )
