@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compact_models.errors import ModelError, ParameterError, best_matches
-from compact_models.parameters import Parameter, ParameterSet, Provenance, Spread
+from compact_models.parameter import Parameter, Provenance, Spread
+from compact_models.parameters import ParameterSet
 
 if TYPE_CHECKING:
     from compact_models.model import Branch, CompactModel, Definition, State
@@ -75,7 +76,7 @@ def load_model(name: str, parameters: str | Path | ParameterSet | None = None) -
         raise ModelError(
             thing="no compact model of that name",
             value=name,
-            next_step=best_matches(name, _MODELS),
+            next_step=best_matches(str(name), _MODELS),
         )
     module = importlib.import_module(_MODELS[name])
     own = ParameterSet.load(name)

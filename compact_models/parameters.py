@@ -11,7 +11,6 @@ import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,103 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError, best_matches
+from compact_models.parameter import Parameter, Provenance, Spread
 from compact_models.units import check_unit, conversion_factor
+
+__all__ = ["Parameter", "ParameterSet", "Provenance", "Spread", "available"]
 
 FOLDER = Path(__file__).parent / "parameters"
 
 SpreadKind = Literal["dtod", "ctoc"]
-
-
-class Provenance(StrEnum):
-    """How far a number can be trusted."""
-
-    PUBLISHED = "published"
-    COMPUTED = "computed"
-    CALIBRATED = "calibrated"
-    LITERATURE = "literature"
-    ASSUMED = "assumed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Statistical spread of a parameter.
-
-    Parameters
-    ----------
-    sigma : float
-        Standard deviation; in units of the value when `relative`, of ln(value)
-        when the distribution is lognormal.
-    relative : bool
-        Whether `sigma` is a fraction of the value.
-    distribution : {"normal", "lognormal"}
-    source : str
-    """
-
-    sigma: float
-    relative: bool = True
-    distribution: Literal["normal", "lognormal"] = "normal"
-    source: str = ""
-
-    def draw(
-        self, value: float, rng: np.random.Generator, shape: tuple[int, ...]
-    ) -> NDArray[np.float64]:
-        """Draw samples around `value`, in the unit of `value`."""
-        z = rng.standard_normal(shape)
-        if self.distribution == "lognormal":
-            return np.asarray(value * np.exp(self.sigma * z))
-        return np.asarray(value + z * self.sigma * (abs(value) if self.relative else 1.0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One number of a device.
-
-    Parameters
-    ----------
-    name, unit, description : str
-    value : float
-        In SI.
-    source : str
-        Paper, table, or the reason for the choice.
-    provenance : Provenance
-    calibrated_to : str
-        What a calibrated value was fitted to; required when it is calibrated.
-    dtod, ctoc : Spread, optional
-        Device-to-device and cycle-to-cycle spread.
-    minimum, maximum : float
-        Limits the equations are valid in.
-    """
-
-    name: str
-    value: float
-    unit: str
-    source: str
-    provenance: Provenance
-    description: str = ""
-    calibrated_to: str = ""
-    dtod: Spread | None = None
-    ctoc: Spread | None = None
-    minimum: float = -np.inf
-    maximum: float = np.inf
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.value) or not self.minimum <= self.value <= self.maximum:
-            raise ParameterError(
-                thing=f"parameter '{self.name}' [{self.unit}] is out of range",
-                value=self.value,
-                limit=f"{self.minimum:g} to {self.maximum:g}",
-                next_step="Correct the value or the parameter file",
-            )
-        if not self.source:
-            raise ParameterError(
-                thing=f"parameter '{self.name}' has no source",
-                next_step="Name the paper, or the reason for an assumed value",
-            )
-        if self.provenance is Provenance.CALIBRATED and not self.calibrated_to:
-            raise ParameterError(
-                thing=f"calibrated parameter '{self.name}' does not say what it was fitted to",
-                next_step="Add calibrated_to = '...'",
-            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -181,6 +91,12 @@ class ParameterSet(Mapping[str, float]):
         ParameterError
             If it is not there, not TOML, or a number lacks unit or source.
         """
+        if not isinstance(name_or_path, str | Path):
+            raise ParameterError(
+                thing="a parameter set is loaded by name or path",
+                value=type(name_or_path).__name__,
+                next_step="Change values of a loaded one with .replace(name=value)",
+            )
         path = Path(name_or_path)
         if path.suffix != ".toml":
             path = FOLDER / f"{name_or_path}.toml"
@@ -204,6 +120,12 @@ class ParameterSet(Mapping[str, float]):
         changed = dict(self.parameters)
         for name, value in values.items():
             old = self.parameter(name)
+            if not isinstance(value, int | float | np.number):
+                raise ParameterError(
+                    thing=f"parameter '{name}' [{old.unit}] is no number",
+                    value=value,
+                    limit=f"{old.minimum:g} to {old.maximum:g}",
+                )
             if value != old.value:
                 changed[name] = replace(
                     old,
@@ -309,7 +231,13 @@ def _from_table(table: dict[str, Any], path: Path) -> ParameterSet:
     )
 
 
-def _parameter(name: str, entry: dict[str, Any], path: Path) -> Parameter:
+def _parameter(name: str, entry: Any, path: Path) -> Parameter:
+    if not isinstance(entry, dict):
+        raise ParameterError(
+            thing=f"{path}: parameter '{name}' is not a table",
+            value=entry,
+            next_step=f"Write [parameters.{name}] with value, unit, source, provenance",
+        )
     for key in entry:
         if key not in _KEYS:
             raise ParameterError(
@@ -333,7 +261,13 @@ def _parameter(name: str, entry: dict[str, Any], path: Path) -> Parameter:
             value=fields["provenance"],
             limit=", ".join(Provenance),
         ) from None
-    for kind in ("dtod", "ctoc"):
-        if kind in fields:
-            fields[kind] = Spread(**fields[kind])
-    return Parameter(name=name, **{**fields, "value": float(fields["value"])})
+    try:
+        for kind in ("dtod", "ctoc"):
+            if kind in fields:
+                fields[kind] = Spread(**fields[kind])
+        return Parameter(name=name, **{**fields, "value": float(fields["value"])})
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            thing=f"{path}: parameter '{name}' holds what is no number: {error}",
+            limit="value, minimum, maximum: numbers; dtod, ctoc: tables with sigma",
+        ) from None

@@ -93,8 +93,18 @@ def run(arguments: Sequence[str]) -> int:
         _report(
             CosimError(
                 thing=f"{error.strerror or type(error).__name__}",
-                value=str(error.filename or ""),
+                value=error.filename and str(error.filename),
                 next_step="Check the path, its permissions and the free space",
+            ),
+            status,
+            as_json,
+        )
+    except MemoryError:
+        status = UNTRUSTED
+        _report(
+            CosimError(
+                thing="not enough memory for this",
+                next_step="Take a smaller array, fewer pulses or fewer samples",
             ),
             status,
             as_json,

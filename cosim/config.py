@@ -145,6 +145,27 @@ def load_table(path: str | Path) -> dict[str, Any]:
     return content
 
 
+def load_training(path: str | Path) -> tuple[dict[str, Any], str]:
+    """Settings and title of a training study, for the verbs ``train`` and ``infer``.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is a study of another kind.
+    """
+    content = load_table(path)
+    settings = content.get("train")
+    wrong = set(content) - {"experiment", "title", "train"}
+    if content.get("experiment", "train") != "train" or wrong or not isinstance(settings, dict):
+        raise ConfigError(
+            thing=f"{path} is not a training study",
+            value=sorted(wrong) or content.get("experiment", "no [train]"),
+            limit="experiment = 'train', a title, and one table [train]",
+            next_step="Run other studies with cosim run",
+        )
+    return settings, str(content.get("title", Path(path).stem))
+
+
 def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
     """Check the content of a study file and return it as a :class:`StudyFile`.
 
@@ -200,6 +221,11 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
     common |= {"experiment": tuple(names), "settings": settings}
     study = validated(StudyFile, common, source)
     assert isinstance(study, StudyFile)
+    for key, ends in study.expect.items():
+        if len(ends) != 2:
+            raise ConfigError(
+                thing=f"{source}: [expect] {key} is not a range", value=ends, limit="[low, high]"
+            )
     return study
 
 

@@ -167,7 +167,11 @@ def load(path: str | Path) -> xr.Dataset:
 
     path = Path(path)
     if not path.is_file():
-        raise DataError(thing="no such result file", value=str(path))
+        raise DataError(
+            thing="no such result file",
+            value=str(path),
+            next_step="Give a folder that `cosim run -o` wrote, or a .nc file in it",
+        )
     try:
         with xr.open_dataset(path, engine="h5netcdf") as opened:
             dataset = opened.load()

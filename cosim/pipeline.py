@@ -68,6 +68,7 @@ class Outcome:
                 for f in self.figures
             ]
             lines += [table(("figure", "here", "published or required", "", "source"), rows), ""]
+            lines += [f"miss: {f.name}: {f.reason}" for f in self.figures if f.reason]
         lines += [f"not to be trusted: {problem}" for problem in self.problems]
         lines.append(f"page: {self.page}")
         if self.seconds:
@@ -223,8 +224,6 @@ def _unexpected(figures: Sequence[Figure], expect: Mapping[str, list[float | str
                 next_step=best_matches(key, by_key),
             )
         figure = by_key[key]
-        if len(ends) != 2:
-            raise ConfigError(thing=f"[expect] {key} is not a range", value=ends, limit="low, high")
         # Percentages are kept as such in figures; all else is SI.
         unit = "dimensionless" if figure.unit in ("", "%") else figure.unit
         low, high = (read_quantity(end, unit, name=f"[expect] {key}") for end in ends)
@@ -247,19 +246,25 @@ def _finish(
     from cosim.report import write_page
 
     figures = tuple(f for s in sections for f in s.figures)
-    problems = (
-        problems
-        + _unexpected(figures, expect or {})
-        + [
-            f"{f.name} is {f.ours}, required: {f.beside}"
-            for f in figures
-            if f.required and f.verdict == "miss"
-        ]
-    )
+    problems = problems + [
+        f"{f.name} is {f.ours}, required: {f.beside}"
+        for f in figures
+        if f.required and f.verdict == "miss"
+    ]
+    wrong: ConfigError | None = None
+    try:
+        problems += _unexpected(figures, expect or {})
+    except ConfigError as error:
+        # What was computed is shown in spite of a mistake in what was expected of it.
+        problems.append(str(error))
+        wrong = error
     page = write_page(folder, title=title, sections=sections, problems=problems)
     rows = [plain(f) | {"verdict": f.verdict} for f in figures]
     summary = {"title": title, "figures": rows, "problems": problems}
     (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    if wrong is not None:
+        wrong.next_step += f"; the page in {folder} has the results"
+        raise wrong
     files = [f"{n}.nc" for n in names] + [p.file for s in sections for p in s.plots]
     return Outcome(
         folder=folder,

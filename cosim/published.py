@@ -45,6 +45,8 @@ class Published:
     kind : str
         ``"calibrated"`` where a parameter of the model was fitted to it, ``"predicted"`` or
         ``"input"`` otherwise.
+    reason : str
+        Why the model misses it, as far as that is understood.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Published:
     source: str
     known: str
     kind: str = "predicted"
+    reason: str = ""
 
     def __str__(self) -> str:
         middle, low, high = (show_quantity(x, self.unit) for x in (self.value, self.low, self.high))
@@ -126,6 +129,12 @@ class Figure:
         return ""
 
     @property
+    def reason(self) -> str:
+        """Why it misses the published figure; empty where it does not, or nobody knows."""
+        known = self.published.reason if self.published is not None else ""
+        return known if self.verdict == "miss" else ""
+
+    @property
     def source(self) -> str:
         """Where the figure beside ours comes from."""
         if self.published is None:
@@ -171,4 +180,5 @@ def published(name: str) -> Published:
         source=row.source,
         known=_KNOWN[row.tag],
         kind=row.kind,
+        reason=row.reason,
     )

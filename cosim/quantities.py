@@ -130,16 +130,19 @@ _PREFIXES = (
 _PREFIXABLE = {"V", "A", "s", "S", "ohm", "F", "W", "J", "Hz", "m"}
 
 
+def _number(value: float, digits: int) -> str:
+    """Significant digits; no power of ten where a person would write none."""
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e5 else text
+
+
 def show_quantity(value: float | None, unit: str = "", digits: int = 3) -> str:
     """Text for people: ``258 uA``, ``3.17 V``, ``61 %``; an em dash where there is no number."""
     if value is None or not math.isfinite(value):
         return "\N{EM DASH}"
-    if unit in ("", "dimensionless"):
-        return f"{value:.{digits}g}"
-    if unit == "%":
-        return f"{value:.{digits}g} %"
-    if unit not in _PREFIXABLE or value == 0:
-        return f"{value:.{digits}g} {unit}"
+    # Below the last prefix only the power of ten is left to tell the size.
+    if unit not in _PREFIXABLE or abs(value) < _PREFIXES[-1][0]:
+        return f"{_number(value, digits)} {'' if unit == 'dimensionless' else unit}".rstrip()
     # Rounding first, so that 999.96 uA reads 1.00 mA and not 1e+03 uA.
     rounded = abs(float(f"{value:.{digits - 1}e}"))
     factor, prefix = next((p for p in _PREFIXES if rounded >= p[0]), _PREFIXES[-1])

@@ -185,13 +185,17 @@ def _figures(figures: Sequence[Figure]) -> str:
         rows.append(
             f"<tr><td>{escape(item.name)}</td><td class='number'>{escape(item.ours)}</td>"
             f"<td class='number'>{escape(item.beside)}</td><td>{mark}</td>"
-            f"<td class='source'>{escape(item.source)}</td></tr>"
+            f"<td class='source'>{escape(item.source)}{_why(item)}</td></tr>"
         )
     return (
         "<table class='figures'><thead><tr><th>figure</th><th class='number'>here</th>"
         "<th class='number'>published or required</th><th></th><th>source</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _why(item: Figure) -> str:
+    return f"<br>Why: {escape(item.reason)}" if item.reason else ""
 
 
 def _table(

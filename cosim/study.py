@@ -7,6 +7,7 @@ puts them together. A point that fails is NaN with its reason in ``status``; the
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -141,8 +142,26 @@ class Study:
         if self.samples < 1:
             raise ConfigError(thing="samples of a study", value=self.samples, limit=">= 1")
         for name, values in self.axes.items():
+            if not hasattr(values, "__len__") or isinstance(values, str):
+                raise ConfigError(
+                    thing=f"axis {name!r} of a study", value=values, limit="a sequence of values"
+                )
             if len(values) == 0:
                 raise ConfigError(thing=f"axis {name!r} of a study has no values")
+        if not callable(self.build):
+            raise ConfigError(
+                thing="build of a study is no function",
+                value=type(self.build).__name__,
+                next_step="Give a function of the axes; fixed(experiment) makes one of none",
+            )
+        try:
+            inspect.signature(self.build).bind(**dict.fromkeys(self.axes))
+        except TypeError as error:
+            raise ConfigError(
+                thing=f"build of a study does not take its axes: {error}",
+                value=", ".join(self.axes),
+                next_step="Give the function one argument for each axis, by name",
+            ) from error
 
     def run(
         self,

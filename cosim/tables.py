@@ -186,6 +186,24 @@ def validated(model: type[BaseModel], values: dict[str, Any], source: str) -> Ba
         raise
 
 
+# What pydantic complains of, as what is allowed.
+_LIMITS = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "model_type": "a table",
+    "dict_type": "a table",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+}
+
+
 def _as_config_error(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
     """The first complaint of pydantic in the words of this project."""
     entries = error.errors()
@@ -201,5 +219,18 @@ def _as_config_error(error: ValidationError, model: type[BaseModel], source: str
             value=place,
             next_step=best_matches(str(first["loc"][-1]), table.model_fields),
         )
+    if first["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", str(first["ctx"]["expected"]))
+        return ConfigError(
+            thing=f"{source}: {place} is none of the choices{more}",
+            value=first["input"],
+            limit=", ".join(choices),
+            next_step=best_matches(str(first["input"]), choices),
+        )
     text = first["msg"].removeprefix("Value error, ")
-    return ConfigError(thing=f"{source}: {place}: {text}{more}", value=first["input"])
+    limit = _LIMITS.get(first["type"], "").format(**first.get("ctx", {}))
+    return ConfigError(
+        thing=f"{source}: {place}{more}" if limit else f"{source}: {place}: {text}{more}",
+        value=first["input"],
+        limit=limit,
+    )

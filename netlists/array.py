@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from netlists.topology import Element
 
 
+# 10000 x 10000; what one number per cell takes is then 0.8 GB.
+MOST_CELLS = 100_000_000
+
+
 @dataclass(frozen=True, eq=False)
 class Array:
     """Rows x columns of equal cells, with lines, drivers and per-cell values.
@@ -74,6 +78,16 @@ class Array:
                 raise NetlistError(thing=f"number of {what}", value=size, limit="an integer >= 1")
         if self.word_lines not in ("row", "column"):
             raise NetlistError(thing="word lines", value=self.word_lines, limit="row or column")
+        if self.rows * self.cols > MOST_CELLS:
+            raise NetlistError(
+                thing="cells of an array", value=self.rows * self.cols, limit=f"{MOST_CELLS}"
+            )
+        if not isinstance(self.cell, Cell):
+            raise NetlistError(
+                thing="an array is made of a Cell",
+                value=type(self.cell).__name__,
+                next_step="Write Array(Cell(reram, selector), rows=..., cols=...)",
+            )
         set_ = object.__setattr__
         set_(self, "layout", Layout(self.layout))
         set_(self, "parameters", self._per_cell(self.parameters, self.cell.reram))
@@ -98,10 +112,12 @@ class Array:
                     next_step=best_matches(name, device.parameters),
                 )
             try:
-                array = np.array(value, dtype=np.float64)
+                array = np.asarray(value).astype(np.float64, casting="same_kind")
             except (TypeError, ValueError) as error:
                 raise ParameterError(
-                    thing=f"parameter {name} of the cells is no array of numbers", value=value
+                    thing=f"parameter {name} of the cells is no array of real numbers",
+                    value=value,
+                    limit=f"{self.shape} or a scalar",
                 ) from error
             if array.ndim not in (0, 2) or (array.ndim == 2 and array.shape != self.shape):
                 raise ParameterError(
@@ -218,6 +234,12 @@ class Array:
         ParameterError
             None of the states is there.
         """
+        if not isinstance(states, Mapping):
+            raise ParameterError(
+                thing="states of an array come in a mapping",
+                value=type(states).__name__,
+                next_step="Give the Dataset of a run, or {state: values}",
+            )
         values = {}
         held = [state for state in self.cell.reram.states if state.held]
         if isinstance(self.cell.reram, ForeignModel) and not held:

@@ -44,10 +44,13 @@ def infer(
     SOURCE is a training study (TOML), trained first where it was not, or a checkpoint (.npz).
     """
     from cosim.behavioural.device import BehaviouralDevice
+    from cosim.config import load_training
     from cosim.network.checkpoint import Reading
     from cosim.network.checkpoint import infer as read
     from cosim.network.inference import TIMES
 
+    if source.suffix != ".npz":
+        load_training(source)
     reading = Reading(
         times=tuple(read_quantity(t, "s") for t in times) or TIMES,
         acceptance_ranges=acceptance or (0.002, 0.02),

@@ -45,7 +45,7 @@ def print_json(content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(plain(content), indent=2, ensure_ascii=False))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int = 60) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int = 72) -> str:
     """Columns aligned by spaces; long cells are cut except in the last column."""
     cells = [[str(c) for c in head], *([str(c) for c in row] for row in rows)]
     last = len(head) - 1

@@ -104,23 +104,14 @@ def pulses(
 @json_option
 def train(study: Path, output: Path | None, as_json: bool) -> int:
     """Train networks on device arrays; a study that was stopped goes on from its checkpoints."""
-    from cosim.config import load_table
+    from cosim.config import load_training
     from cosim.network.pages import write_training_page
     from cosim.network.study import train_study
 
-    content = load_table(study)
-    settings = content.get("train", {})
-    wrong = set(content) - {"experiment", "title", "train"}
-    if content.get("experiment", "train") != "train" or wrong or not isinstance(settings, dict):
-        raise ConfigError(
-            thing=f"{study} is not a training study",
-            value=sorted(wrong) or content.get("experiment"),
-            limit="experiment = 'train', a title, and one table [train]",
-            next_step="Run other studies with cosim run",
-        )
+    settings, title = load_training(study)
     folder = output or Path("results") / study.stem
     found = train_study(settings, folder, progress=not as_json)
-    page = write_training_page(found, folder, str(content.get("title", study.stem)))
+    page = write_training_page(found, folder, title)
     if as_json:
         print_json({"ok": True, "output": folder, "page": page, **found})
         return RIGHT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -46,7 +47,8 @@ def netlist(study: Path, output: Path | None, as_json: bool) -> int:
     elif output is None:
         click.echo(text)
     else:
-        click.echo(f"{output}: {text.count(chr(10))} lines; run it with: ngspice -b {output}")
+        lines = text.count("\n")
+        click.echo(f"{output}: {lines} lines; run it with: ngspice -b {shlex.quote(str(output))}")
     return RIGHT
 
 

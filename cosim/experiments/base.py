@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.dataset import Variable, build_dataset, package_version
-from cosim.errors import (
-    ConfigError,
-)
+from cosim.errors import ConfigError
 from cosim.experiments.cells import Outputs
 from cosim.simulators.base import Result, Simulator
 from netlists import Array
@@ -26,6 +24,7 @@ DEVICES, CYCLES = 0, 1
 
 def generator(seed: int, stream: int, *position: int) -> np.random.Generator:
     """Random numbers of one stream and cell: the same whatever else is simulated."""
+    check_seed(seed)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, *position)))
 
 
@@ -143,10 +142,37 @@ def state_probes(array: Array) -> tuple[str, ...]:
 
 
 def check_range(name: str, value: float, low: float, high: float, unit: str) -> None:
-    """Raise ConfigError unless low <= value <= high."""
-    if not low <= value <= high:
+    """Raise ConfigError unless `value` is one number with low <= value <= high."""
+    single = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not single or not low <= value <= high:
         raise ConfigError(
             thing=f"{name} of an experiment",
             value=value,
-            limit=f"{low:g} to {high:g} {unit}",
+            limit=f"{'' if single else 'one number, '}{low:g} to {high:g} {unit}",
+        )
+
+
+def check_count(name: str, value: int, low: int, high: int = 10_000_000) -> None:
+    """Raise ConfigError unless `value` is a whole number with low <= value <= high."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not low <= value <= high:
+        raise ConfigError(
+            thing=f"{name} of an experiment",
+            value=value,
+            limit=f"a whole number, {low} to {high}",
+        )
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError unless `seed` is a whole number that random numbers can start from."""
+    check_count("seed", seed, 0, 2**63 - 1)
+
+
+def check_array(array: Any) -> None:
+    """Raise ConfigError unless an experiment was given an array."""
+    if not isinstance(array, Array):
+        raise ConfigError(
+            thing="an experiment runs on an Array",
+            value=type(array).__name__,
+            next_step="Make one: Array(Cell(reram, selector), rows=8, cols=4)",
         )

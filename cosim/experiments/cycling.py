@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.errors import ConfigError
-from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.base import (
+    check_array,
+    check_count,
+    check_range,
+    final_states,
+    state_probes,
+    with_spread,
+)
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
@@ -89,6 +95,7 @@ class Cycling:
 
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
+        check_array(self.array)
         check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
         check_range("set", self.set, self.read_voltage, 4.0, "V")
         check_range("reset", self.reset, -4.0, -self.read_voltage, "V")
@@ -96,8 +103,7 @@ class Cycling:
         check_range("resolution", self.resolution, 1e-4, 0.5, "V")
         for name in ("set_gate", "reset_gate"):
             check_range(name, getattr(self, name), 0.0, 3.63, "V")
-        if self.cycles < 1:
-            raise ConfigError(thing="cycles of Cycling", value=self.cycles, limit=">= 1")
+        check_count("cycles", self.cycles, 1, 100_000)
 
     def run(
         self,

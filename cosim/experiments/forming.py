@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.base import check_array, check_range, final_states, state_probes, with_spread
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.simulators.base import Result, Simulator, get_simulator
@@ -78,6 +78,7 @@ class Forming:
 
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
+        check_array(self.array)
         check_range("gate", self.gate, 0.0, 3.63, "V")
         check_range("stop", self.stop, 0.1, 3.63, "V")
         check_range("rate", self.rate, 1e-3, 1e9, "V/s")

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import check_range, final_states, state_probes, with_spread
+from cosim.experiments.base import (
+    check_array,
+    check_count,
+    check_range,
+    final_states,
+    state_probes,
+    with_spread,
+)
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import (
@@ -112,6 +119,7 @@ class PulseUpdate:
 
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
+        check_array(self.array)
         check_range("set", self.set, 0.0, 4.0, "V")
         check_range("reset", self.reset, -4.0, 0.0, "V")
         check_range("width", self.width, 1e-10, 1.0, "s")
@@ -122,15 +130,17 @@ class PulseUpdate:
             check_range(name, getattr(self, name), 0.0, 3.63, "V")
         for value in self.amplitudes or ():
             check_range("amplitudes", value, -4.0, 4.0, "V")
-        if min(self.pulses, self.cycles, self.alternating) < 0 or self.polarity.size == 0:
-            raise ConfigError(
-                thing="number of pulses",
-                value=(self.pulses, self.cycles, self.alternating),
-                limit="at least one pulse, none negative",
-            )
+        for name in ("pulses", "cycles", "alternating"):
+            check_count(name, getattr(self, name), 0)
+        check_count("all pulses", self._count, 1)
         if not np.isin(self.polarity, (-1, 1)).all():
             given = self.amplitudes or self.sequence
             raise ConfigError(thing="directions of pulses", value=given, limit="up or down, not 0")
+
+    @property
+    def _count(self) -> int:
+        given = self.sequence if self.amplitudes is None else self.amplitudes
+        return 2 * self.pulses * self.cycles + self.alternating if given is None else len(given)
 
     @property
     def polarity(self) -> NDArray[np.int64]:

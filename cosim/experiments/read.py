@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.experiments.base import cell_dataset, check_range, provenance, with_spread
+from cosim.experiments.base import cell_dataset, check_array, check_range, provenance, with_spread
 from cosim.experiments.cells import workers_for
 from cosim.parallel import parallel_map
 from cosim.simulators.base import Result, Simulator, get_simulator
@@ -54,11 +54,19 @@ class Read:
 
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
+        check_array(self.array)
         check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
         check_range("gate", self.gate, 0.0, 3.63, "V")
         lines = self.array.line_set("bl").count
         if self.inputs is not None:
-            given = np.asarray(self.inputs, dtype=float)
+            try:
+                given = np.asarray(self.inputs, dtype=float)
+            except (TypeError, ValueError) as error:
+                raise ConfigError(
+                    thing="inputs of Read are no array of numbers",
+                    value=type(self.inputs).__name__,
+                    limit=f"({lines},) or (inputs, {lines}) [V]",
+                ) from error
             if given.ndim not in (1, 2) or given.shape[-1] != lines or given.size == 0:
                 raise ConfigError(
                     thing="inputs of Read have the wrong shape",

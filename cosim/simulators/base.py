@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,13 @@ from cosim.errors import ConfigError, IncompleteResult, best_matches
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
-SIMULATORS = ("native", "neospice", "ngspice", "vacask")
+_CLASSES = {
+    "native": ("cosim.simulators.native", "NativeSimulator"),
+    "neospice": ("cosim.simulators.neospice", "NeospiceSimulator"),
+    "ngspice": ("cosim.simulators.ngspice", "NgspiceSimulator"),
+    "vacask": ("cosim.simulators.vacask", "VacaskSimulator"),
+}
+SIMULATORS = tuple(_CLASSES)
 # Circuit rung: any netlist, attachments included, and every run is a process of its own.
 CIRCUIT_SIMULATORS = ("neospice", "ngspice", "vacask")
 
@@ -48,6 +55,39 @@ class RunProvenance:
     warnings: tuple[str, ...] = ()
     devices: str = ""
     residual: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings:
+    """What the simulators share that run as processes of their own.
+
+    Parameters
+    ----------
+    deadline : float
+        Seconds after which a run is stopped.
+    work_directory : str, optional
+        Where run directories are made; default is the system's temporary directory.
+    keep : {"failed", "always", "never"}
+        Which run directories stay. The error of a failed run names its directory.
+    check : bool
+        Compare the currents with the model's own equations (see :mod:`cosim.simulators.check`).
+    """
+
+    deadline: float = 600.0
+    work_directory: str | None = None
+    keep: Literal["failed", "always", "never"] = "failed"
+    check: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could go by."""
+        if not isinstance(self.deadline, int | float) or not self.deadline > 0:
+            raise ConfigError(
+                thing="deadline of a simulator", value=self.deadline, limit="more than 0 s"
+            )
+        if self.keep not in ("failed", "always", "never"):
+            raise ConfigError(
+                thing="which run directories stay", value=self.keep, limit="failed, always, never"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,30 +175,32 @@ def get_simulator(simulator: str | Simulator = "ngspice", **options: Any) -> Sim
     Raises
     ------
     ConfigError
-        The name is unknown.
+        The name or an option is unknown, or the object cannot run testbenches.
     """
     if not isinstance(simulator, str):
+        if not isinstance(simulator, Simulator):
+            raise ConfigError(
+                thing="this is no simulator",
+                value=type(simulator).__name__,
+                limit=f"{', '.join(SIMULATORS)}, or an object with name and run",
+            )
         return simulator
-    if simulator == "ngspice":
-        from cosim.simulators.ngspice import NgspiceSimulator
-
-        return NgspiceSimulator(**options)
-    if simulator == "native":
-        from importlib import import_module
-
-        made: Simulator = import_module("cosim.simulators.native").NativeSimulator(**options)
-        return made
-    if simulator == "vacask":
-        from cosim.simulators.vacask import VacaskSimulator
-
-        return VacaskSimulator(**options)
-    if simulator == "neospice":
-        from cosim.simulators.neospice import NeospiceSimulator
-
-        return NeospiceSimulator(**options)
-    raise ConfigError(
-        thing="unknown simulator",
-        value=simulator,
-        limit=", ".join(SIMULATORS),
-        next_step=best_matches(simulator, SIMULATORS),
-    )
+    if simulator not in _CLASSES:
+        raise ConfigError(
+            thing="unknown simulator",
+            value=simulator,
+            limit=", ".join(SIMULATORS),
+            next_step=best_matches(simulator, SIMULATORS),
+        )
+    module, name = _CLASSES[simulator]
+    chosen = getattr(import_module(module), name)
+    known = [f.name for f in fields(chosen) if f.init]
+    for option in options:
+        if option not in known:
+            raise ConfigError(
+                thing=f"{simulator} has no option of that name",
+                value=option,
+                next_step=best_matches(option, known),
+            )
+    made: Simulator = chosen(**options)
+    return made

@@ -13,13 +13,13 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import SimulatorNotFound
-from cosim.simulators.base import Result
+from cosim.simulators.base import ProcessSettings, Result
 from cosim.simulators.outside import RAW_NAME, Program, run_outside
 from cosim.simulators.raw import Plot
 
@@ -34,24 +34,14 @@ _HOW_TO_INSTALL = "pip install 'reram-cosim[neospice]'"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeospiceSimulator:
+class NeospiceSimulator(ProcessSettings):
     """Runs testbenches in neospice: one process per run.
 
     Parameters
     ----------
-    deadline : float
-        Seconds after which a run is stopped.
-    work_directory : str, optional
-    keep : {"failed", "always", "never"}
-        Which run directories stay.
-    check : bool
-        Compare the currents with the model's own equations.
+    **settings
+        Of :class:`cosim.simulators.base.ProcessSettings`.
     """
-
-    deadline: float = 600.0
-    work_directory: str | None = None
-    keep: Literal["failed", "always", "never"] = "failed"
-    check: bool = True
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ from cosim.errors import (
     IncompleteResult,
     SimulatorNotFound,
 )
+from cosim.simulators.base import ProcessSettings
 from cosim.simulators.ngspice_log import NETLIST_NAME, disk_full, failure_of, log_tail, warnings_in
 from cosim.simulators.process import run_process
 from cosim.simulators.raw import Plot, read_raw
@@ -87,35 +88,26 @@ def _version(program: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NgspiceSimulator:
+class NgspiceSimulator(ProcessSettings):
     """Runs netlists in ngspice.
 
     Parameters
     ----------
     executable : str, optional
         Program; default is ``$COSIM_NGSPICE``, else ``ngspice`` on the path.
-    deadline : float
-        Seconds after which a run is stopped.
-    work_directory : str, optional
-        Where run directories are made; default is the system's temporary directory.
-    keep : {"failed", "always", "never"}
-        Which run directories stay. The error of a failed run names its directory.
-    check : bool
-        Compare the currents with the model's own equations (see :mod:`cosim.simulators.check`).
     devices : {"auto", "subcircuit", "osdi"}
         Devices as behavioural subcircuits, which every ngspice runs, or as compiled Verilog-A,
         10 to 25 times faster. By default compiled where this ngspice loads compiled models and
         the compiler is installed (see :mod:`cosim.simulators.osdi`).
+    **settings
+        Of :class:`cosim.simulators.base.ProcessSettings`.
     """
 
     executable: str | None = None
-    deadline: float = 600.0
-    work_directory: str | None = None
-    keep: Literal["failed", "always", "never"] = "failed"
-    check: bool = True
     devices: Literal["auto", "subcircuit", "osdi"] = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.devices not in ("auto", "subcircuit", "osdi"):
             raise ConfigError(
                 thing="how ngspice shall evaluate devices",

@@ -82,7 +82,7 @@ def failure_of(outcome: Outcome, directory: Path) -> SimulatorError | None:
     if outcome.timed_out:
         return SimulationTimeout(
             thing="ngspice passed its deadline and was stopped",
-            value=f"{outcome.wall_time:.1f} s",
+            value=f"{outcome.wall_time:.3g} s",
             next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
             run_directory=where,
             log_tail=tail,

