@@ -13,6 +13,7 @@ from cosim.simulators.native.direct import DirectSystem, Lines, assemble
 
 if TYPE_CHECKING:
     from cosim.simulators.native.many import CoarseSpace
+    from cosim.simulators.native.mixed import MixedSolver
 
 Floats = NDArray[np.float64]
 
@@ -81,6 +82,9 @@ class LinearCrossbar:
     threads: int = 1
     _direct: DirectSystem | None = field(default=None, init=False)
     _coarse: CoarseSpace | None = field(default=None, init=False)
+    _mixed: MixedSolver | None = field(default=None, init=False)
+    _work: Floats | None = field(default=None, init=False)
+    _factored: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         from cosim.simulators.native import lines
@@ -106,9 +110,15 @@ class LinearCrossbar:
         self._width = lines.width(self.cols)
         self._g = np.zeros((self.rows, self._width))
         self._g[:, : self.cols] = g
-        if self.method == "direct":
-            self._singular = True
+        self._singular = self.method == "direct"
+
+    def _factor(self) -> None:
+        """Factors for one input at a time in double precision, and for blocks of inputs."""
+        from cosim.simulators.native import lines
+
+        if self._singular or self._factored:
             return
+        self._factored = True
         self._a_row, self._a_column = np.zeros((2, self.rows, self._width))
         self._last_row, self._last_column = np.zeros(self.rows), np.zeros(self.cols)
         bad_row = lines.factor_rows(
@@ -120,22 +130,24 @@ class LinearCrossbar:
             self._a_column, self._last_column,
         )  # fmt: skip
         self._singular = max(bad_row, bad_column) >= 0
-        self._work = np.zeros((5, self.rows, self._width))
-        self._work[4] = 1.0
-        self._tile = np.zeros((self._width, lines.TILE))
-        self._carry = np.zeros(lines.TILE)
 
     def _solve_forces(self, u: Floats, w: Floats, f_row: Floats, f_column: Floats) -> int:
         """Deviations u, w under node currents; returns iterations, or -1 where it gave up."""
+        from cosim.simulators.native import lines
         from cosim.simulators.native.krylov import solve_schur
 
+        self._factor()
         if self._singular:
             return -1
+        if self._work is None:
+            self._work = np.zeros((5, self.rows, self._width))
+            self._work[4] = 1.0
         count, _ = solve_schur(
             self._g, self.cols,
             self.row.resistance, self._a_row, self._last_row,
             self.column.resistance, self._a_column, self._last_column,
-            f_row, f_column, u, w, self._work, self._tile, self._carry,
+            f_row, f_column, u, w, self._work, np.zeros((self._width, lines.TILE)),
+            np.zeros(lines.TILE),
             self.tolerance, self.iterations,
         )  # fmt: skip
         return int(count)
@@ -155,6 +167,9 @@ class LinearCrossbar:
         """
         v_row = np.where(self.row.start + self.row.end > 0, row_voltages, 0.0)
         v_column = np.where(self.column.start + self.column.end > 0, column_voltages, 0.0)
+        quick = self._quick(v_row, v_column)
+        if quick is not None:
+            return quick
         for method in ("krylov", "direct"):
             solution = self._refined(v_row, v_column, method)
             if solution is not None and solution.residual <= 1e-9:
@@ -164,6 +179,42 @@ class LinearCrossbar:
             value=solution.residual if solution else None,
             limit="1e-9 of the largest branch current",
             next_step="Look for lines without any path to a driver",
+        )
+
+    def _quick(self, v_row: Floats, v_column: Floats) -> LinearSolution | None:
+        """Solution in mixed precision, or None where that does not take these lines or fails."""
+        from cosim.simulators.native import mixed, sweeps
+
+        if self._singular:
+            return None
+        if self._mixed is None:
+            if not mixed.worth_it(self):
+                return None
+            self._mixed = mixed.MixedSolver(self)
+        if not self._mixed.good:
+            return None
+        found = self._mixed.solve(v_row, v_column)
+        if found is None:
+            return None
+        u, w, count = found
+        cell = np.empty_like(u)
+        row_current, column_current = np.empty(self.rows), np.empty(self.cols)
+        worst, largest = sweeps.balance(
+            u, w, self._g, self.cols, v_row, v_column, self.row.resistance, self.row.start,
+            self.row.end, self.column.resistance, self.column.start, self.column.end,
+            cell, row_current, column_current,
+        )  # fmt: skip
+        if not worst <= 1e-10 * largest:
+            return None
+        return LinearSolution(
+            row_voltage=u[:, : self.cols],
+            column_voltage=w[:, : self.cols],
+            cell_current=cell[:, : self.cols],
+            row_current=row_current,
+            column_current=column_current,
+            residual=worst / largest if largest > 0 else worst,
+            iterations=count,
+            method="mixed",
         )
 
     def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
@@ -239,6 +290,7 @@ class LinearCrossbar:
 
     def _blockable(self) -> bool:
         """Whether the block iteration takes these lines: wires, and a path to ground by wire."""
+        self._factor()
         driven = [family.start + family.end for family in (self.row, self.column)]
         return (
             not self._singular

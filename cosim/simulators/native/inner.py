@@ -1,0 +1,321 @@
+"""Conjugate gradients in single precision with a coarse correction; see :mod:`.mixed`.
+
+Solves ``S e = f`` with ``S = C + G - G (R + G)^-1 G`` from the line residual ``z = M^-1 f``,
+``M = C + G``.  The preconditioner is ``M^-1 + Z step Z^T``, with Z the products of ``down`` and
+``across``.  The residual itself is never formed: ``M^-1 S p = p - M^-1 G (R + G)^-1 G p`` needs
+no more than the two line solves, norms in M are sums of positive terms, and of the residual only
+``Z^T`` is kept.  One iteration moves 14 values a cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from cosim.simulators.native.lines import _FAST, Floats
+from cosim.simulators.native.sweeps import TILE, Singles, _solve_tile
+
+PASSES = 14
+"""Values of single precision a cell that one iteration moves between memory and processor."""
+
+
+@njit(**_FAST)
+def _project(
+    force: Singles, p: Singles, across: Singles, many: int, by_force: Floats, by_wire: Floats
+) -> None:
+    """Sums over a row of `force` and `p` times each vector across."""
+    cols = force.shape[0]
+    zero = np.float32(0.0)
+    for q in range(many):
+        s, t = zero, zero
+        for j in range(cols):
+            s += force[j] * across[q, j]
+            t += p[j] * across[q, j]
+        by_force[q] = s
+        by_wire[q] = t
+
+
+@njit(**_FAST)
+def _collect(
+    i: int,
+    p: Singles,
+    down: Floats,
+    wired: Floats,
+    across: Singles,
+    start: Singles,
+    end: Singles,
+    by_force: Floats,
+    by_wire: Floats,
+    found: Floats,
+) -> None:
+    """Add row i to ``Z^T (force + C p)``."""
+    rows = down.shape[0]
+    for m in range(down.shape[1]):
+        for q in range(across.shape[0]):
+            found[m, q] += down[i, m] * by_force[q] + wired[i, m] * by_wire[q]
+    if i == 0 or i == rows - 1:
+        for q in range(across.shape[0]):
+            s = 0.0
+            for j in range(p.shape[0]):
+                g = np.float32(0.0)
+                if i == 0:
+                    g += start[j]
+                if i == rows - 1:
+                    g += end[j]
+                s += g * p[j] * across[q, j]
+            for m in range(down.shape[1]):
+                found[m, q] += down[i, m] * s
+
+
+@njit(**_FAST)
+def _row_pass(
+    z: Singles,
+    p: Singles,
+    y: Singles,
+    g: Singles,
+    cols: int,
+    r: Any,
+    a: Singles,
+    a_col: Singles,
+    beta: Any,
+    coarse: Floats,
+    down: Floats,
+    wired: Floats,
+    across: Singles,
+    wire: Any,
+    start: Singles,
+    end: Singles,
+    q: Singles,
+    turned: Singles,
+    found: Floats,
+) -> float:
+    """``p = z + Z coarse + beta p`` and y, which is half of ``t = M^-1 G (R + G)^-1 G p``.
+
+    The columns' elimination goes down with the rows; :func:`_column_pass` comes back up.  Fills
+    `found` with ``Z^T S p`` and returns ``p . S p``.
+    """
+    rows = g.shape[0]
+    bottom = rows - 1
+    many = across.shape[0]
+    by_force, by_wire = np.zeros(many), np.zeros(many)
+    zero = np.float32(0.0)
+    energy = 0.0
+    found[:] = 0.0
+    for t in range(a.shape[0]):
+        i0 = t * TILE
+        height = min(TILE, rows - i0)
+        for k in range(height):
+            i = i0 + k
+            for j in range(cols):
+                p[i, j] = z[i, j] + beta * p[i, j]
+            for m in range(many):
+                s = 0.0
+                for n in range(down.shape[1]):
+                    s += down[i, n] * coarse[n, m]
+                part = np.float32(s)
+                for j in range(cols):
+                    p[i, j] += part * across[m, j]
+            s = zero
+            if i > 0:
+                for j in range(cols):
+                    step = p[i, j] - p[i - 1, j]
+                    s += step * step
+                energy += wire * s
+            s = zero
+            for j in range(cols):
+                x = g[i, j] * p[i, j]
+                q[k, j] = x
+                s += x * p[i, j]
+            energy += s
+            if i == 0:
+                s = zero
+                for j in range(cols):
+                    s += start[j] * p[i, j] * p[i, j]
+                energy += s
+            if i == bottom:
+                s = zero
+                for j in range(cols):
+                    s += end[j] * p[i, j] * p[i, j]
+                energy += s
+        _solve_tile(q, a[t], r, turned)
+        for k in range(height):
+            i = i0 + k
+            s = zero
+            if i == 0:
+                for j in range(cols):
+                    x = g[i, j] * q[k, j]
+                    y[i, j] = x * a_col[i, j]
+                    s += x * p[i, j]
+                    q[k, j] = g[i, j] * p[i, j] - x
+            else:
+                for j in range(cols):
+                    x = g[i, j] * q[k, j]
+                    y[i, j] = (x + y[i - 1, j]) * a_col[i, j]
+                    s += x * p[i, j]
+                    q[k, j] = g[i, j] * p[i, j] - x
+            energy -= s
+            if many > 0:
+                _project(q[k, :cols], p[i, :cols], across, many, by_force, by_wire)
+                _collect(i, p[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
+    return energy
+
+
+@njit(**_FAST)
+def _column_pass(
+    y: Singles,
+    p: Singles,
+    z: Singles,
+    x: Singles,
+    g: Singles,
+    cols: int,
+    r: Any,
+    a: Singles,
+    alpha: Any,
+    wire: Any,
+    start: Singles,
+    end: Singles,
+    t: Singles,
+) -> float:
+    """``x += alpha p``, ``z -= alpha (p - t)``; returns ``z . M z``; ``t`` is scratch of a row."""
+    rows = g.shape[0]
+    bottom = rows - 1
+    zero = np.float32(0.0)
+    norm = 0.0
+    for i in range(bottom, -1, -1):
+        if i == bottom:
+            for j in range(cols):
+                t[j] = r * y[i, j]
+        else:
+            for j in range(cols):
+                t[j] = r * y[i, j] + a[i, j] * t[j]
+        s = zero
+        for j in range(cols):
+            x[i, j] += alpha * p[i, j]
+            v = z[i, j] - alpha * (p[i, j] - t[j])
+            z[i, j] = v
+            s += g[i, j] * v * v
+        norm += s
+        if i < bottom:
+            s = zero
+            for j in range(cols):
+                step = z[i, j] - z[i + 1, j]
+                s += step * step
+            norm += wire * s
+    s = zero
+    for j in range(cols):
+        s += start[j] * z[0, j] * z[0, j] + end[j] * z[bottom, j] * z[bottom, j]
+    return norm + s
+
+
+@njit(**_FAST)
+def _begin(
+    z: Singles,
+    g: Singles,
+    cols: int,
+    down: Floats,
+    wired: Floats,
+    across: Singles,
+    wire: Any,
+    start: Singles,
+    end: Singles,
+    q: Singles,
+    found: Floats,
+) -> float:
+    """``Z^T M z`` into `found`; returns ``z . M z``."""
+    rows = g.shape[0]
+    many = across.shape[0]
+    by_force, by_wire = np.zeros(many), np.zeros(many)
+    zero = np.float32(0.0)
+    norm = 0.0
+    found[:] = 0.0
+    for i in range(rows):
+        s = zero
+        for j in range(cols):
+            v = g[i, j] * z[i, j]
+            q[0, j] = v
+            s += v * z[i, j]
+        norm += s
+        s = zero
+        if i > 0:
+            for j in range(cols):
+                step = z[i, j] - z[i - 1, j]
+                s += step * step
+            norm += wire * s
+        if many > 0:
+            _project(q[0, :cols], z[i, :cols], across, many, by_force, by_wire)
+            _collect(i, z[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
+    s = zero
+    for j in range(cols):
+        s += start[j] * z[0, j] * z[0, j] + end[j] * z[rows - 1, j] * z[rows - 1, j]
+    return norm + s
+
+
+@njit(**_FAST)
+def solve_inner(
+    z: Singles,
+    x: Singles,
+    p: Singles,
+    y: Singles,
+    g: Singles,
+    cols: int,
+    r_row: Any,
+    a_row: Singles,
+    r_col: Any,
+    a_col: Singles,
+    start: Singles,
+    end: Singles,
+    down: Floats,
+    wired: Floats,
+    across: Singles,
+    step: Floats,
+    q: Singles,
+    turned: Singles,
+    tolerance: float,
+    iterations: int,
+) -> int:
+    """x from z, which is lost; returns the iterations, negative where it broke down.
+
+    Stops when the preconditioned norm of the residual has fallen by `tolerance`.
+    """
+    shape = (down.shape[1], across.shape[0])
+    # Parts of one array would not be known to lie side by side.
+    left, found, coarse = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    size = shape[0] * shape[1]
+    wire = np.float32(1.0) / r_col
+    norm = _begin(z, g, cols, down, wired, across, wire, start, end, q, left)
+    x[:] = np.float32(0.0)
+    p[:] = np.float32(0.0)
+    first = last = 0.0
+    for count in range(iterations + 1):
+        now = norm
+        flat, given = coarse.reshape(size), left.reshape(size)
+        for m in range(size):
+            s = 0.0
+            for n in range(size):
+                s += step[m, n] * given[n]
+            flat[m] = s
+            now += s * given[m]
+        if count == 0:
+            first = now
+        if now <= tolerance * tolerance * first:
+            return count
+        if count == iterations or not now > 0.0:
+            return -count - 1
+        beta = np.float32(now / last if count > 0 else 0.0)
+        last = now
+        energy = _row_pass(
+            z, p, y, g, cols, r_row, a_row, a_col, beta, coarse, down, wired, across, wire, start,
+            end, q, turned, found,
+        )  # fmt: skip
+        if not energy > 0.0:
+            return -count - 1
+        alpha = now / energy
+        for m in range(shape[0]):
+            for n in range(shape[1]):
+                left[m, n] -= alpha * found[m, n]
+        norm = _column_pass(
+            y, p, z, x, g, cols, r_col, a_col, np.float32(alpha), wire, start, end, q[0]
+        )  # fmt: skip
+    return -iterations - 1

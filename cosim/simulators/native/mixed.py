@@ -1,0 +1,111 @@
+"""One input of a linear crossbar in mixed precision: few, small passes over memory.
+
+Rows are solved exactly for given column voltages, then columns for these row voltages, both in
+double precision: what the columns move by is the residual.  Its correction is found by conjugate
+gradients in single precision (:mod:`.inner`), where the smoothest vectors, which line solves hardly
+touch, are corrected on a coarse space (:mod:`.many`); half the bytes and the coarse space make
+the time almost linear in cells.  Rounding of the single precision costs nothing but a further
+round: the result is that of the double-precision line solves, and its balance is measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from cosim.simulators.native.linear import LinearCrossbar
+
+Floats = NDArray[np.float64]
+
+# Cells from which the passes saved are worth the coarse space.
+SMALLEST = 128 * 128
+# Fall of the residual in one round, rounds, and iterations of one round.
+_FALL, _ROUNDS, _ITERATIONS = 3e-6, 4, 60
+# Imbalance of currents at which a solution is done.
+_GOAL = 1e-13
+# Wires so good that the first line solve is nearly exact, and single precision only noise.
+_GOOD = 1e-3
+
+
+class MixedSolver:
+    """Factors and buffers of one crossbar with wires and ordinary drivers."""
+
+    def __init__(self, array: LinearCrossbar) -> None:
+        from cosim.simulators.native import many, sweeps
+
+        rows, cols, width = array.rows, array.cols, array._width
+        self.array = array
+        wide = -(-cols // sweeps.TILE) * sweeps.TILE
+        tiles = (-(-rows // sweeps.TILE), wide, sweeps.TILE)
+        single = np.float32
+        self.a_row, self.a_col = np.zeros(tiles), np.zeros((rows, width))
+        self.g, self.col = np.zeros((2, rows, width), dtype=single)
+        self.row = np.zeros(tiles, dtype=single)
+        self.q, self.turned = np.zeros((sweeps.TILE, wide)), np.zeros((wide, sweeps.TILE))
+        row, col = array.row, array.column
+        self.good = sweeps.factor(
+            array._g, cols, row.resistance, row.start, row.end, col.resistance, col.start, col.end,
+            self.a_row, self.a_col, self.g, self.row, self.col, self.q, self.turned,
+        )  # fmt: skip
+        self.ends = col.start.astype(single), col.end.astype(single)
+        self.coarse = many.rough_space(array)
+        self.work = np.zeros((4, rows, width), dtype=single)
+        self.singles = self.q.astype(single), self.turned.astype(single)
+
+    def solve(self, v_row: Floats, v_col: Floats) -> tuple[Floats, Floats, int] | None:
+        """Deviations of row and column nodes and the iterations, or None where it fails."""
+        from cosim.simulators.native import inner, sweeps
+
+        array = self.array
+        cols, row, col = array.cols, array.row, array.column
+        u, w = np.zeros((2, array.rows, array._width))
+        column = np.empty_like(u)
+        z, x, p, y = self.work
+        largest = max(float(np.max(np.abs(v_row))), float(np.max(np.abs(v_col))), 1e-30)
+        scale, count, before = 1.0 / largest, 0, np.inf
+        for turn in range(_ROUNDS + 1):
+            moved = sweeps.exact(
+                w, v_row, v_col, array._g, cols, row.resistance, self.a_row, col.resistance,
+                self.a_col, u, column, scale, z, self.q, self.turned,
+            )  # fmt: skip
+            current = self._largest(u, w, z, scale)
+            if moved <= _GOAL * current or turn == _ROUNDS or not moved < 0.5 * before:
+                sweeps.add(w, z, cols, 1.0 / scale)
+                break
+            before = moved
+            done = inner.solve_inner(
+                z, x, p, y, self.g, cols, np.float32(row.resistance), self.row,
+                np.float32(col.resistance), self.col, *self.ends, *self.coarse, *self.singles,
+                _FALL, _ITERATIONS,
+            )  # fmt: skip
+            if done < 0 and count == 0 and -done < _ITERATIONS:
+                return None
+            count += abs(done)
+            sweeps.add(w, x, cols, 1.0 / scale)
+            scale /= _FALL
+        return u, w, count
+
+    def _largest(self, u: Floats, w: Floats, z: NDArray[np.float32], scale: float) -> float:
+        """Largest driver current of present deviations [A]."""
+        row, col, last = self.array.row, self.array.column, self.array.cols - 1
+        ends = w[0, : last + 1] + z[0, : last + 1] / scale, w[-1, : last + 1]
+        found = (row.start * u[:, 0], row.end * u[:, last], col.start * ends[0], col.end * ends[1])
+        return float(max(np.max(np.abs(f)) for f in found))
+
+
+def worth_it(array: LinearCrossbar) -> bool:
+    """Whether these lines are taken: wires, drivers with some resistance, and enough to do."""
+    row, col = array.row, array.column
+    ends = (row.start, row.end, col.start, col.end)
+    if min(row.resistance, col.resistance) <= 0 or array.rows * array.cols < SMALLEST:
+        return False
+    if not all(np.isfinite(g).all() for g in ends) or min(array.rows, array.cols) < 2:
+        return False
+    if min(np.median(row.start + row.end), np.median(col.start + col.end)) <= 0:
+        return False
+    mean = float(np.mean(array._g))
+    drop = mean * max(row.resistance * array.cols**2, col.resistance * array.rows**2)
+    return drop > _GOOD
