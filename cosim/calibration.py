@@ -7,6 +7,7 @@ an alternating sequence at their end gives the symmetry point, its step and its 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,79 +16,41 @@ from numpy.typing import NDArray
 
 from compact_models.errors import CalibrationError
 from cosim.behavioural.device import BehaviouralDevice, DeviceSpread
-from cosim.behavioural.fitting import StepFit, fit_steps
+from cosim.behavioural.fit_report import (
+    FitReport,
+    device_figures,
+    residual_tables,
+    trajectory_error,
+)
+from cosim.behavioural.fitting import fit_steps
 from cosim.behavioural.pulse_data import PulseData
+from cosim.behavioural.rate_fit import fit_rates
+from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.response import PulseResponse
+from cosim.behavioural.validity import Range, Validity
 
 if TYPE_CHECKING:
     import xarray
+
+    from netlists import Parasitics
 
 FloatArray = NDArray[np.floating[Any]]
 
 FEWEST_STEPS = 20
 
-
-@dataclass(frozen=True, kw_only=True)
-class FitReport:
-    """What a calibration saw and how well it fits.
-
-    Parameters
-    ----------
-    devices, pulses : int
-        Size of the data.
-    figures : dict
-        Mean over the devices of ``states``, ``skew``, ``nsr``, ``symmetry_point`` [S],
-        ``conductance_min``, ``conductance_max`` [S]; NaN where the data cannot give one.
-    per_device : dict of ndarray, shape (devices,)
-        The same figures for every device.
-    trajectory_error : float
-        Largest difference between measured and predicted conductance, each train predicted
-        from its first point alone without noise, in units of the window (median device).
-    step_residual : float
-        Root mean square of measured minus predicted single steps, in units of the window.
-    valid : dict
-        Ranges of conductance [S], amplitude [V] and width [s] that held data.
-    residuals : list of dict
-        For every kind of pulse with a response (polarity, amplitude [V], width [s]) and every
-        fifth of the window (conductance [S] in its middle): ``count``, mean measured and
-        predicted step and root mean square of their difference, in units of the window.
-    forms : dict
-        For up and down steps, whether the curve is monotone or free, and the relative error
-        of left-out steps for either.
-    warnings : tuple of str
-        Why the result may deserve less trust.
-    """
-
-    devices: int
-    pulses: int
-    figures: dict[str, float]
-    per_device: dict[str, FloatArray] = field(repr=False)
-    trajectory_error: float
-    step_residual: float
-    valid: dict[str, tuple[float, float]]
-    residuals: list[dict[str, float]] = field(default_factory=list, repr=False)
-    forms: dict[str, dict[str, Any]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for JSON."""
-        return {
-            "devices": self.devices,
-            "pulses": self.pulses,
-            "figures": dict(self.figures),
-            "per_device": {k: [float(x) for x in v] for k, v in self.per_device.items()},
-            "trajectory_error": self.trajectory_error,
-            "step_residual": self.step_residual,
-            "valid": {k: list(v) for k, v in self.valid.items()},
-            "residuals": [dict(r) for r in self.residuals],
-            "forms": {k: dict(v) for k, v in self.forms.items()},
-            "warnings": list(self.warnings),
-        }
+__all__ = ["CalibrationResult", "FitReport", "calibrate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationResult:
-    """A fitted device, its report, and the scale of each measured device's steps."""
+    """A fitted device, its report, and the scale of each measured device's steps.
+
+    Parameters
+    ----------
+    parasitics : Parasitics, optional
+        Resistances of a tile's lines, where a product of an array was among the data; for
+        `TileOptions`.
+    """
 
     device: BehaviouralDevice
     report: FitReport
@@ -95,47 +58,77 @@ class CalibrationResult:
     scale_down: FloatArray = field(repr=False)
     device_min: FloatArray = field(repr=False)
     device_max: FloatArray = field(repr=False)
+    parasitics: Parasitics | None = None
 
 
 def calibrate(
-    dataset: xarray.Dataset | PulseData, *, half_select: float | None = None
+    *data: xarray.Dataset | PulseData,
+    half_select: float | None = None,
+    half_pulses: float = 1.0,
+    temperature: float | None = None,
 ) -> CalibrationResult:
-    """Fit a behavioural device to pulse data.
+    """Fit a behavioural device to pulse data, and to what else is given.
 
     Parameters
     ----------
-    dataset : xarray.Dataset or PulseData
-        Variables ``conductance(pulse, row, col)`` [S] read after every pulse,
-        ``polarity(pulse)``, and where known ``amplitude``, ``width``, ``gate``,
-        ``initial_conductance(row, col)``. `PulseData.from_csv` reads measurements.
+    *data : xarray.Dataset or PulseData
+        One or more with pulses: variables ``conductance(pulse, row, col)`` [S] read after
+        every pulse, ``polarity(pulse)``, and where known ``amplitude``, ``width``, ``gate``,
+        ``initial_conductance(row, col)``. `PulseData.from_csv` reads measurements. Several
+        amplitudes or widths give laws for all between them.
+        Further Datasets are told apart by their variables: a read of one row of cells (read
+        law), a read of a whole array (IR drop), disturb (half-select ratio), closed-loop
+        programming (programming noise), retention (relaxation and read noise).
     half_select : float, optional
-        ``k``; by default fitted when the data holds pulses of half amplitude, else 0.
+        ``k``; by default from disturb data or from pulses of half amplitude, else 0.
+    half_pulses : float
+        Half pulses in a row for which the ratio from disturb data shall hold.
+    temperature : float, optional
+        Of all data [K], where they do not say it.
 
     Raises
     ------
     CalibrationError
         Too few steps, not finite, or no window.
     """
-    data = dataset if isinstance(dataset, PulseData) else PulseData.from_dataset(dataset)
+    from cosim.behavioural.further import Further
+
+    pulses, further = Further.sorted_from(data)
+    found = _fit_pulses(PulseData.joined(pulses), half_select)
+    return further.apply(
+        found, half_pulses=half_pulses, given_k=half_select is not None, temperature=temperature
+    )
+
+
+def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult:
     notes: list[str] = []
+    low, high = data.windows(notes)
+    u = (data.before - low) / (high - low)
+    step = (data.after - data.before) / (high - low)
+    laws = {sign: _rates(data, sign, u, step, notes) for sign in (1, -1)}
     main = {sign: data.main_group(sign) for sign in (1, -1)}
-    for sign, group in main.items():
-        if group.size * data.devices < FEWEST_STEPS:
+    responses, forms = {}, {}
+    for sign, name in ((1, "up"), (-1, "down")):
+        group, law = main[sign], laws[sign]
+        if group.size * data.devices >= FEWEST_STEPS:
+            fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
+            forms[name] = {"form": fit.form, "error": fit.cross_validated}
+            responses[sign] = _response(
+                data, group, fit.steps, noise=fit.noise, noise_floor=fit.noise_floor
+            )
+        elif law is not None:
+            group = main[sign] = _middle_pulse(data, sign)
+            forms[name] = {"form": "rates", "error": {}}
+            responses[sign] = _from_rates(data, group, law)
+        else:
             raise CalibrationError(
                 thing=f"steps of polarity {sign:+d} in the pulse data",
                 value=int(group.size) * data.devices,
                 limit=f"at least {FEWEST_STEPS}",
                 next_step="Give trains of pulses of both polarities.",
             )
-    low, high = data.windows(notes)
-    u = (data.before - low) / (high - low)
-    step = (data.after - data.before) / (high - low)
-    fits = {
-        sign: fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
-        for sign, group in main.items()
-    }
-    responses = {sign: _response(data, sign, group, fits[sign]) for sign, group in main.items()}
-    scales = {s: _scales(responses[s], u[g], step[g]) for s, g in main.items()}
+    own = {s: _mean_steps(data, s, u, main[s], responses[s], laws[s]) for s in (1, -1)}
+    scales = {s: _scales(own[s], step) for s in (1, -1)}
     common, tilt = scales[1] * scales[-1], scales[1] / scales[-1]
     mean_low, mean_high = float(low.mean()), float(high.mean())
     window = mean_high - mean_low
@@ -148,41 +141,46 @@ def calibrate(
     )
     if not several:
         notes.append("one device only: no device-to-device spread")
-    others, ratio = _others(data, u, step, main, responses)
     if half_select is None:
-        half_select = 0.0 if ratio is None else ratio
-        if ratio is None:
+        half_select = _half_select(data, u, step, main, responses)
+        if half_select is None:
+            half_select = 0.0
             notes.append("no pulses of half amplitude: half-select ratio set to 0")
+    predicted = np.where(np.isfinite(own[1]), own[1] * scales[1], own[-1] * scales[-1])
+    valid = _validity(data, u)
     device = BehaviouralDevice(
         conductance_min=mean_low,
         conductance_max=mean_high,
         up=responses[1],
         down=responses[-1],
-        others=others,
+        rates_up=laws[1],
+        rates_down=laws[-1],
         bounds=(min(float(u.min()), 0.0), max(float(u.max()), 1.0)),
         spread=spread,
         half_select=float(np.clip(half_select, 0.0, 1.0)),
+        validity=valid,
         source=data.source,
     )
-    predicted = np.zeros_like(step)
-    for sign, group in main.items():
-        predicted[group] = responses[sign].step(u[group]) * scales[sign]
-    used = np.sort(np.concatenate(list(main.values())))
-    per_device = _figures(data, low, high, notes)
-    figures = {k: _mean(v) for k, v in per_device.items()}
+
+    def forecast(k: int, position: FloatArray) -> FloatArray | None:
+        sign = int(data.polarity[k])
+        if not np.isfinite(own[sign][k]).all():
+            return None
+        return _step_of(data, k, position, main[sign], responses[sign], laws[sign]) * scales[sign]
+
+    per_device = device_figures(data, low, high, notes)
+    fine, coarse = residual_tables(data, u, step, predicted, (mean_low, window))
     report = FitReport(
         devices=data.devices,
         pulses=int(data.polarity.size),
-        figures=figures,
+        figures={k: _mean(v) for k, v in per_device.items()},
         per_device=per_device,
-        trajectory_error=_trajectory_error(u, step, used, data.polarity, responses, scales),
-        step_residual=float(np.sqrt(np.mean((step[used] - predicted[used]) ** 2))),
-        valid=data.ranges,
-        residuals=_residuals(data, u, step, main, responses, scales, (mean_low, window)),
-        forms={
-            {1: "up", -1: "down"}[s]: {"form": f.form, "error": f.cross_validated}
-            for s, f in fits.items()
-        },
+        trajectory_error=trajectory_error(data, u, step, forecast),
+        step_residual=float(np.sqrt(np.nanmean((step - predicted) ** 2))),
+        valid=data.ranges | data.conditions,
+        residuals=fine,
+        by_pulse=coarse,
+        forms=forms,
         warnings=tuple(notes),
     )
     return CalibrationResult(
@@ -199,131 +197,128 @@ def _mean(values: FloatArray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def _response(data: PulseData, sign: int, group: NDArray[np.int_], fit: StepFit) -> PulseResponse:
+def _response(
+    data: PulseData, group: NDArray[np.int_], steps: FloatArray, **fields: float
+) -> PulseResponse:
     amplitude, width, gate = data.pulse_of(int(group[0]))
     return PulseResponse.from_function(
-        sign,
-        fit.steps,
-        noise=fit.noise,
-        noise_floor=fit.noise_floor,
-        amplitude=amplitude,
-        width=width,
-        gate=gate,
+        int(data.polarity[group[0]]), steps, amplitude=amplitude, width=width, gate=gate, **fields
     )
 
 
-def _scales(response: PulseResponse, u: FloatArray, step: FloatArray) -> FloatArray:
-    mean = response.step(u)
-    # Large steps carry the scale: near the ends of the window noise and clipping prevail.
-    scale = np.sum(mean * step, axis=0) / np.sum(mean**2, axis=0)
-    return np.maximum(scale, 1e-3)
+def _from_rates(data: PulseData, group: NDArray[np.int_], law: RateLaw) -> PulseResponse:
+    """The answer to the pulses of a group by the rate law, on the window."""
+    amplitude, width, _ = data.pulse_of(int(group[0]))
+    u = np.linspace(0.0, 1.0, 65)
+    steps = np.interp(u, np.sort(law.positions), law.steps(amplitude or 0.0, width or 1.0))
+    return _response(data, group, steps, noise=law.noise, noise_floor=law.noise_floor)
 
 
-def _others(
+def _rates(
+    data: PulseData, sign: int, u: FloatArray, step: FloatArray, notes: list[str]
+) -> RateLaw | None:
+    """The law of all pulses of a polarity; None where amplitude and width are one or unknown."""
+    rows = data.polarity == sign
+    known = rows & np.isfinite(data.amplitude) & np.isfinite(data.width) & (data.amplitude != 0)
+    if known.sum() * data.devices < FEWEST_STEPS:
+        return None
+    gates = data.gate[known]
+    if np.isfinite(gates).any() and np.nanmax(gates) - np.nanmin(gates) > 1e-6:
+        values, count = np.unique(gates.round(6), return_counts=True)
+        usual = float(values[count.argmax()])
+        known &= np.abs(data.gate - usual) < 1e-6
+        notes.append(f"several gate voltages: pulses besides {usual:g} V have no law")
+    pulses = np.stack([data.amplitude[known].round(4), np.log(data.width[known]).round(4)])
+    if np.unique(pulses, axis=1).shape[1] < 2 or known.sum() * data.devices < FEWEST_STEPS:
+        return None
+    shape = u[known].shape
+    volts, width = (
+        np.broadcast_to(x[known][:, None], shape).ravel() for x in (data.amplitude, data.width)
+    )
+    return fit_rates(u[known].ravel(), sign * step[known].ravel(), volts, width, sign)
+
+
+def _middle_pulse(data: PulseData, sign: int) -> NDArray[np.int_]:
+    """The pulse of median amplitude among those of the most used width."""
+    rows = np.flatnonzero((data.polarity == sign) & np.isfinite(data.amplitude + data.width))
+    widths, count = np.unique(data.width[rows], return_counts=True)
+    rows = rows[data.width[rows] == widths[count.argmax()]]
+    order = np.argsort(data.amplitude[rows], kind="stable")
+    return np.asarray(rows[order[order.size // 2]][None])
+
+
+def _step_of(
     data: PulseData,
-    u: FloatArray,
-    step: FloatArray,
-    main: dict[int, NDArray[np.int_]],
-    responses: dict[int, PulseResponse],
-) -> tuple[tuple[PulseResponse, ...], float | None]:
-    """Responses to pulses besides the two main ones, and the half-select ratio."""
-    extra, ratios = [], []
-    for sign, group in data.groups():
-        if group[0] in main[sign]:
-            continue
-        amplitude, _, _ = data.pulse_of(int(group[0]))
-        reference = responses[sign].amplitude
-        if amplitude and reference and abs(abs(amplitude / reference) - 0.5) < 0.02:
-            full = np.sum(np.abs(responses[sign].step(u[group])))
-            ratios.append(float(np.sum(sign * step[group]) / full))
-            continue
-        if group.size * data.devices >= FEWEST_STEPS:
-            fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
-            extra.append(_response(data, sign, group, fit))
-    return tuple(extra), float(np.mean(ratios)) if ratios else None
+    k: int,
+    position: FloatArray,
+    main: NDArray[np.int_],
+    response: PulseResponse,
+    law: RateLaw | None,
+) -> FloatArray:
+    """Mean signed step of pulse `k`, by its own curve where it is a main one; else NaN."""
+    amplitude, width, _ = data.pulse_of(k)
+    nothing = np.full(position.shape, np.nan)
+    if k in main or (amplitude, width) == (response.amplitude, response.width):
+        return response.step(position)
+    if law is None or amplitude is None or width is None:
+        return nothing
+    gate, usual = data.gate[k], response.gate
+    if usual is not None and np.isfinite(gate) and abs(gate - usual) > 1e-6:
+        return nothing
+    magnitude = np.interp(position, np.sort(law.positions), law.steps(amplitude, width))
+    return np.asarray(law.polarity * magnitude)
 
 
-def _residuals(
+def _mean_steps(
     data: PulseData,
+    sign: int,
     u: FloatArray,
-    step: FloatArray,
-    main: dict[int, NDArray[np.int_]],
-    responses: dict[int, PulseResponse],
-    scales: dict[int, FloatArray],
-    window: tuple[float, float],
-) -> list[dict[str, float]]:
-    """Measured against predicted steps by kind of pulse and conductance."""
-    out = []
-    for sign, group in data.groups():
-        response = responses[sign]
-        amplitude, width, _ = data.pulse_of(int(group[0]))
-        if group[0] not in main[sign]:
-            if group.size * data.devices < FEWEST_STEPS:
-                continue
-            fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
-            response = _response(data, sign, group, fit)
-        predicted = response.step(u[group]) * scales[sign]
-        edges = np.linspace(0.0, 1.0, 6)
-        place = np.clip(np.digitize(u[group], edges) - 1, 0, 4)
-        for k in range(5):
-            here = place == k
-            if not here.any():
-                continue
-            error = step[group][here] - predicted[here]
-            out.append(
-                {
-                    "polarity": float(sign),
-                    "amplitude": np.nan if amplitude is None else amplitude,
-                    "width": np.nan if width is None else width,
-                    "conductance": window[0] + window[1] * 0.5 * float(edges[k] + edges[k + 1]),
-                    "count": float(here.sum()),
-                    "measured": float(step[group][here].mean()),
-                    "predicted": float(predicted[here].mean()),
-                    "rms": float(np.sqrt(np.mean(error**2))),
-                }
-            )
+    main: NDArray[np.int_],
+    response: PulseResponse,
+    law: RateLaw | None,
+) -> FloatArray:
+    """Mean steps of all pulses of a polarity, NaN for the others."""
+    out = np.full(u.shape, np.nan)
+    for k in np.flatnonzero(data.polarity == sign):
+        out[k] = _step_of(data, int(k), u[k], main, response, law)
     return out
 
 
-def _figures(
-    data: PulseData, low: FloatArray, high: FloatArray, notes: list[str]
-) -> dict[str, FloatArray]:
-    alternating = data.alternating()
-    out = {"conductance_min": low, "conductance_max": high}
-    nothing = np.full(data.devices, np.nan)
-    if alternating.size < 20:
-        notes.append("no alternating sequence: figures at the symmetry point not measured")
-        return out | {"states": nothing, "skew": nothing, "nsr": nothing, "symmetry_point": nothing}
-    # The first half of the sequence is the way to the symmetry point.
-    tail = alternating[alternating.size // 2 :]
-    point = 0.5 * (data.before[tail] + data.after[tail]).mean(axis=0)
-    signed = (data.after[tail] - data.before[tail]) * data.polarity[tail][:, None]
-    mean = signed.mean(axis=0)
-    spread = np.sqrt(
-        0.5 * sum(signed[data.polarity[tail] == s].var(axis=0, ddof=1) for s in (1, -1))
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        states = np.where(mean > 0, (high - low) / mean, np.nan)
-        nsr = np.where(mean > 0, spread / mean, np.nan)
-    skew = (high - point) / (high - low)
-    return out | {"states": states, "skew": skew, "nsr": nsr, "symmetry_point": point}
+def _scales(mean: FloatArray, step: FloatArray) -> FloatArray:
+    known = np.isfinite(mean).all(axis=1)
+    # Large steps carry the scale: near the ends of the window noise and clipping prevail.
+    scale = np.sum(mean[known] * step[known], axis=0) / np.sum(mean[known] ** 2, axis=0)
+    return np.maximum(scale, 1e-3)
 
 
-def _trajectory_error(
+def _half_select(
+    data: PulseData,
     u: FloatArray,
     step: FloatArray,
-    used: NDArray[np.int_],
-    polarity: NDArray[np.int_],
+    main: dict[int, NDArray[np.int_]],
     responses: dict[int, PulseResponse],
-    scales: dict[int, FloatArray],
-) -> float:
-    """Free-running prediction of each unbroken stretch of pulses from its first point."""
-    worst = np.zeros(u.shape[1])
-    position = u[used[0]]
-    for n, k in enumerate(used):
-        if n == 0 or used[n - 1] != k - 1:
-            position = u[k]
-        sign = int(polarity[k])
-        position = position + responses[sign].step(position) * scales[sign]
-        worst = np.maximum(worst, np.abs(position - (u[k] + step[k])))
-    return float(np.median(worst))
+) -> float | None:
+    """Steps of pulses of half amplitude over full steps; None where there are none."""
+    ratios = []
+    for sign, group in data.groups():
+        amplitude, width, _ = data.pulse_of(int(group[0]))
+        full = responses[sign]
+        if group[0] in main[sign] or not amplitude or not full.amplitude or width != full.width:
+            continue
+        if abs(abs(amplitude / full.amplitude) - 0.5) < 0.02:
+            moved = float(np.sum(sign * step[group]))
+            ratios.append(moved / float(np.sum(np.abs(full.step(u[group])))))
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _validity(data: PulseData, u: FloatArray) -> Validity:
+    ranges: dict[str, Range] = dict(data.conditions)
+    ends = np.concatenate([data.before.ravel(), data.after.ravel()])
+    ranges["conductance"] = (float(ends.min()), float(ends.max()))
+    for name, sign in (("amplitude_up", 1), ("amplitude_down", -1)):
+        volts = data.amplitude[data.polarity == sign]
+        if np.isfinite(volts).any():
+            ranges[name] = (float(np.nanmin(volts)), float(np.nanmax(volts)))
+    if np.isfinite(data.width).any():
+        ranges["width"] = (float(np.nanmin(data.width)), float(np.nanmax(data.width)))
+    return dataclasses.replace(Validity(), **ranges)

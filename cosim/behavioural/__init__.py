@@ -4,26 +4,31 @@ from cosim.behavioural.converters import Converter
 from cosim.behavioural.device import (
     BehaviouralDevice,
     DeviceSpread,
-    ValidityWarning,
     soft_bounds,
 )
 from cosim.behavioural.ir_drop import effective_conductance
 from cosim.behavioural.noise import NoiseLaws
+from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
+from cosim.behavioural.sequence import predict
 from cosim.behavioural.tile import Tile, TileOptions, weights_to_conductances
+from cosim.behavioural.validity import OutsideCalibration, Validity
 
 __all__ = [
     "BehaviouralDevice",
     "Converter",
     "DeviceSpread",
     "NoiseLaws",
+    "OutsideCalibration",
     "PulseResponse",
+    "RateLaw",
     "ReadLaw",
     "Tile",
     "TileOptions",
-    "ValidityWarning",
+    "Validity",
     "effective_conductance",
+    "predict",
     "soft_bounds",
     "weights_to_conductances",
 ]

@@ -8,7 +8,6 @@ published noise laws. Figures of merit follow Falcone et al., Adv. Funct. Mater.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.errors import DataError, ParameterError
-from cosim.behavioural.between import ValidityWarning, interpolate
+from compact_models.errors import ParameterError
+from cosim.behavioural import storage
+from cosim.behavioural.figures import figures_of_merit, symmetry_position
 from cosim.behavioural.noise import NoiseLaws
+from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
+from cosim.behavioural.validity import Validity
 
 FloatArray = NDArray[np.floating[Any]]
 
-__all__ = ["BehaviouralDevice", "DeviceSpread", "ValidityWarning", "soft_bounds"]
+__all__ = ["BehaviouralDevice", "DeviceSpread", "soft_bounds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,8 @@ class BehaviouralDevice:
         Ends of the window [S].
     up, down : PulseResponse
         The two pulses of the update scheme.
-    others : tuple of PulseResponse
-        Responses to pulses of other amplitude, width or gate voltage.
+    rates_up, rates_down : RateLaw, optional
+        What pulses of other amplitude and width do.
     bounds : tuple of float
         Normalised conductances that noise cannot carry a device beyond.
     spread : DeviceSpread
@@ -71,6 +73,8 @@ class BehaviouralDevice:
         Current against voltage and conductance.
     noise : NoiseLaws
         Programming, relaxation and read noise.
+    validity : Validity
+        Ranges of the data behind all this.
     source : str
         Where the numbers come from.
     """
@@ -79,12 +83,14 @@ class BehaviouralDevice:
     conductance_max: float
     up: PulseResponse
     down: PulseResponse
-    others: tuple[PulseResponse, ...] = ()
+    rates_up: RateLaw | None = None
+    rates_down: RateLaw | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
     spread: DeviceSpread = field(default_factory=DeviceSpread)
     half_select: float = 0.0
     read_law: ReadLaw = field(default_factory=ReadLaw)
     noise: NoiseLaws = field(default_factory=NoiseLaws)
+    validity: Validity = field(default_factory=Validity)
     source: str = "assumed"
 
     def __post_init__(self) -> None:
@@ -120,17 +126,8 @@ class BehaviouralDevice:
 
     @property
     def symmetry_position(self) -> float:
-        """Normalised conductance at which alternating up and down pulses settle.
-
-        Where the mean of an up and a down step changes sign from up to down; of several
-        such places the one that attracts from the widest range.
-        """
-        u = np.linspace(0.0, 1.0, 4001)
-        difference = self.up.step(u) + self.down.step(u)
-        i = int(np.argmax(np.cumsum(difference)))
-        if i == u.size - 1 or not difference[i] > 0.0:
-            return float(u[i])
-        return float(u[i] + (u[1] - u[0]) * difference[i] / (difference[i] - difference[i + 1]))
+        """Normalised conductance at which alternating up and down pulses settle."""
+        return symmetry_position(self.up, self.down)
 
     @property
     def symmetry_point(self) -> float:
@@ -139,43 +136,59 @@ class BehaviouralDevice:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Number of states, skew and noise-to-signal ratio at the symmetry point.
-
-        ``states = (G_max - G_min) / dG_sp``, ``skew = (G_max - G_sp) / (G_max - G_min)``,
-        ``nsr = sigma(dG_sp) / dG_sp`` [Falcone2025].
-        """
-        u = self.symmetry_position
-        step = 0.5 * float(self.up.step(u) - self.down.step(u))
-        sigma = math.sqrt(
-            0.5
-            * sum(
-                (r.noise * abs(float(r.step(u)))) ** 2 + r.noise_floor**2
-                for r in (self.up, self.down)
-            )
-        )
-        return {
-            "states": 1.0 / step if step > 0 else math.inf,
-            "skew": 1.0 - u,
-            "nsr": sigma / step if step > 0 else math.inf,
-            "symmetry_point": self.symmetry_point,
-        }
+        """States, skew and noise-to-signal ratio (`figures_of_merit`), symmetry point [S]."""
+        return figures_of_merit(self.up, self.down) | {"symmetry_point": self.symmetry_point}
 
     def response(
         self, polarity: int, amplitude: float | None = None, width: float | None = None
     ) -> PulseResponse:
         """The answer to a pulse of any amplitude [V] and width [s].
 
-        Measured amplitudes are interpolated in the logarithm of the step, widths in the
-        logarithm of both. Outside what was measured a `ValidityWarning` is given and the
-        nearest measured pulse is scaled linearly with width.
+        By default that to the calibrated pulse, otherwise of the rate law. Outside the
+        calibrated amplitudes and widths an `OutsideCalibration` warning is given; the law
+        then goes on exponentially in the amplitude and in proportion to the width.
+
+        Raises
+        ------
+        ParameterError
+            Nothing was measured that could tell.
         """
-        base = self.up if polarity == 1 else self.down
-        if amplitude is None:
-            amplitude = base.amplitude
-        if width is None:
-            width = base.width
-        known = [r for r in (base, *self.others) if r.polarity == polarity]
-        return interpolate(known, base, amplitude, width)
+        base, rates = (self.up, self.rates_up) if polarity == 1 else (self.down, self.rates_down)
+        amplitude = base.amplitude if amplitude is None else float(amplitude)
+        width = base.width if width is None else float(width)
+        if amplitude == base.amplitude and width == base.width:
+            return base
+        if amplitude is None or width is None or amplitude * polarity <= 0 or not width > 0:
+            raise ParameterError(
+                thing="pulse outside the calibration",
+                value=(amplitude, width),
+                limit=f"amplitude and width of a calibrated pulse of polarity {polarity:+d}",
+                next_step="Calibrate with a Dataset that carries amplitude and width.",
+            )
+        side = "amplitude_up" if polarity == 1 else "amplitude_down"
+        self.validity.check(side, amplitude, "extrapolated exponentially")
+        self.validity.check("width", width, "extrapolated in proportion")
+        if rates is not None:
+            return dataclasses.replace(
+                base,
+                steps=tuple(float(s) for s in rates.steps(amplitude, width)),
+                noise=rates.noise,
+                noise_floor=rates.noise_floor,
+                amplitude=amplitude,
+                width=width,
+                low=rates.position.low,
+                high=rates.position.high,
+            )
+        if base.width is None or amplitude != base.amplitude:
+            raise ParameterError(
+                thing="amplitude of a pulse [V]",
+                value=amplitude,
+                limit=f"the only one that was calibrated, {base.amplitude}",
+                next_step="Calibrate with pulses of several amplitudes.",
+            )
+        return dataclasses.replace(
+            base, steps=tuple(s * width / base.width for s in base.steps), width=width
+        )
 
     def pulse(
         self,
@@ -188,6 +201,7 @@ class BehaviouralDevice:
         scale: FloatArray | float = 1.0,
     ) -> FloatArray:
         """Conductances [S] after one pulse on each device; without noise when `rng` is None."""
+        self.validity.check("conductance", conductance, "steps are those at the range's end")
         response = self.response(polarity, amplitude, width)
         u = response.apply(self.normalise(conductance), rng, scale)
         return self.conductance(np.clip(u, *self.bounds))
@@ -197,6 +211,8 @@ class BehaviouralDevice:
         start: FloatArray | float,
         polarity: FloatArray,
         *,
+        amplitude: FloatArray | float | None = None,
+        width: FloatArray | float | None = None,
         rng: np.random.Generator | None = None,
     ) -> FloatArray:
         """Conductances [S] after every pulse of a train.
@@ -207,17 +223,18 @@ class BehaviouralDevice:
             Conductance before the first pulse [S], any shape.
         polarity : ndarray, shape (pulses,)
             +1 or -1.
+        amplitude, width : float or ndarray, shape (pulses,), optional
+            Of the pulses [V, s]; by default the calibrated ones.
 
         Returns
         -------
         ndarray, shape (pulses, *start.shape)
+            `cosim.behavioural.predict` gives the same with a flag for every pulse that was
+            outside the calibration; here an `OutsideCalibration` warning says so.
         """
-        u = self.normalise(start)
-        out = np.empty((len(polarity), *u.shape))
-        for n, sign in enumerate(polarity):
-            u = np.clip((self.up if sign > 0 else self.down).apply(u, rng), *self.bounds)
-            out[n] = u
-        return self.conductance(out)
+        from cosim.behavioural.sequence import walk
+
+        return walk(self, start, polarity, amplitude, width, rng)[0]
 
     def replace(self, **changes: Any) -> BehaviouralDevice:
         """A copy with some fields changed."""
@@ -229,41 +246,17 @@ class BehaviouralDevice:
 
     def save(self, path: str | Path) -> Path:
         """Write as JSON; returns the path."""
-        path = Path(path)
-        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
-        return path
+        return storage.save_device(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> BehaviouralDevice:
-        """Read what `save` wrote."""
-        try:
-            return cls.from_dict(json.loads(Path(path).read_text()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                thing="behavioural device file",
-                value=f"{path} ({error})",
-                limit="JSON as written by BehaviouralDevice.save",
-                next_step="Calibrate again, or check the path.",
-            ) from error
+        """Read what `save` wrote; `DataError` where that is not possible."""
+        return storage.load_device(path)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BehaviouralDevice:
         """Inverse of `to_dict`."""
-
-        def response(fields: dict[str, Any]) -> PulseResponse:
-            return PulseResponse(**{**fields, "steps": tuple(fields["steps"])})
-
-        rest = dict(data)
-        return cls(
-            up=response(rest.pop("up")),
-            down=response(rest.pop("down")),
-            others=tuple(response(r) for r in rest.pop("others")),
-            bounds=tuple(rest.pop("bounds")),
-            spread=DeviceSpread(**rest.pop("spread")),
-            read_law=ReadLaw.from_dict(rest.pop("read_law")),
-            noise=NoiseLaws(**rest.pop("noise")),
-            **rest,
-        )
+        return storage.device_from_dict(data)
 
 
 def soft_bounds(

@@ -16,13 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import CalibrationError
-from cosim.behavioural.between import ValidityWarning
 from cosim.behavioural.device import BehaviouralDevice
+from cosim.behavioural.validity import OutsideCalibration
 
 if TYPE_CHECKING:
     import xarray
 
 FloatArray = NDArray[np.float64]
+
+
+def is_disturb(dataset: xarray.Dataset) -> bool:
+    """Whether this is a Dataset of the ``disturb`` or ``array_disturb`` experiment."""
+    return "k_total" in dataset or ("k" in dataset and "kind" in dataset["k"].dims)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,7 @@ class HalfSelectLaw:
         """
         if "k_total" in dataset:
             k = dataset["k_total"].mean("device")
-        elif "k" in dataset and "kind" in dataset["k"].dims:
+        elif is_disturb(dataset):
             kinds = [str(x) for x in dataset["kind"].values]
             half = [x for x in kinds if x not in ("selected", "unselected")]
             k = dataset["k"].sel(kind=half or kinds)
@@ -97,14 +102,14 @@ class HalfSelectLaw:
     def change(self, pulses: float, *, worst: bool = False) -> float:
         """Change after `pulses` half pulses over one full step, between the data's counts.
 
-        Outside them a `ValidityWarning` is given and the ratio per pulse of the nearest count
+        Outside them a `OutsideCalibration` is given and the ratio per pulse of the nearest count
         is kept.
         """
         low, high = self.counts[0], self.counts[-1]
         if not low <= pulses <= high:
             warnings.warn(
                 f"{pulses:g} half pulses lie outside the measured {low:g} to {high:g}",
-                ValidityWarning,
+                OutsideCalibration,
                 stacklevel=2,
             )
         inside = min(max(pulses, low), high)

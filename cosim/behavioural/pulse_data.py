@@ -1,32 +1,25 @@
-"""Pulse data from a Dataset or from a measurement's CSV file, in one form."""
+"""Pulse data from Datasets or from a measurement's CSV file, in one form."""
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.errors import CalibrationError, DataError, best_matches
+from compact_models.errors import CalibrationError, best_matches
+from cosim.behavioural.measured import read_table
 
 if TYPE_CHECKING:
     import xarray
 
 FloatArray = NDArray[np.floating[Any]]
 
-# Column -> unit it is converted to; None: a plain number.
-COLUMNS: dict[str, str | None] = {
-    "pulse": None,
-    "device": None,
-    "conductance": "siemens",
-    "polarity": None,
-    "amplitude": "volt",
-    "width": "second",
-    "gate": "volt",
-}
+# Pulses of one direction from which a train is taken to reach the end of the window.
+FULL_TRAIN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +33,10 @@ class PulseData:
     polarity : ndarray of int, shape (pulses,)
     amplitude, width, gate : ndarray, shape (pulses,)
         [V, s, V]; NaN where not known.
+    run : ndarray of int, shape (pulses,)
+        Pulses of the same number follow each other without a gap.
+    conditions : dict
+        Ranges of ``read_voltage`` [V] and ``temperature`` [K] where they are known.
     source : str
         Where the data comes from.
     """
@@ -50,6 +47,8 @@ class PulseData:
     amplitude: FloatArray
     width: FloatArray
     gate: FloatArray
+    run: NDArray[np.int_]
+    conditions: dict[str, tuple[float, float]] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -96,7 +95,7 @@ class PulseData:
 
     def alternating(self) -> NDArray[np.int_]:
         """Indices of the longest run in which the polarity changes at every pulse."""
-        change = np.diff(self.polarity) != 0
+        change = (np.diff(self.polarity) != 0) & (np.diff(self.run) == 0)
         best, start = (0, 0), 0
         for k in range(change.size + 1):
             if k == change.size or not change[k]:
@@ -107,14 +106,18 @@ class PulseData:
 
     def windows(self, notes: list[str]) -> tuple[FloatArray, FloatArray]:
         """Ends of every device's window [S], from the ends of its full trains."""
-        turns = np.flatnonzero(np.diff(self.polarity) != 0)
+        turns = np.flatnonzero((np.diff(self.polarity) != 0) | (np.diff(self.run) != 0))
         turns = np.append(turns, self.polarity.size - 1)
         length = np.diff(np.concatenate([[-1], turns]))
-        full = turns[length >= 20]
+        full = turns[length >= FULL_TRAIN]
+        # Trains of the main pulses, where there are any: others end elsewhere.
+        main = np.concatenate([self.main_group(1), self.main_group(-1)])
+        if {1, -1} <= set(self.polarity[np.intersect1d(full, main)].tolist()):
+            full = np.intersect1d(full, main)
         up, down = full[self.polarity[full] > 0], full[self.polarity[full] < 0]
         if up.size and down.size:
             low, high = self.after[down].mean(axis=0), self.after[up].mean(axis=0)
-        else:
+        if not (up.size and down.size) or not (high > low * 1.001).all():
             notes.append("no full trains of both polarities: window is the range of the data")
             low, high = self.after.min(axis=0), self.after.max(axis=0)
         if not (high > low * 1.001).all():
@@ -125,6 +128,41 @@ class PulseData:
                 next_step="Check that the pulses move the devices and that polarity is right.",
             )
         return low, high
+
+    @classmethod
+    def joined(cls, parts: Sequence[PulseData]) -> PulseData:
+        """Several sets of pulses on the same devices, one after the other.
+
+        Raises
+        ------
+        CalibrationError
+            Their numbers of devices differ.
+        """
+        if len({p.devices for p in parts}) != 1:
+            raise CalibrationError(
+                thing="devices of the pulse data",
+                value=[p.devices for p in parts],
+                limit="the same devices in every Dataset",
+                next_step="Calibrate the devices of one chip at a time.",
+            )
+        if len(parts) == 1:
+            return parts[0]
+        first = np.concatenate([[0], np.cumsum([int(p.run.max()) + 1 for p in parts])])
+
+        def joint(name: str) -> Any:
+            return np.concatenate([getattr(p, name) for p in parts])
+
+        conditions: dict[str, tuple[float, float]] = {}
+        for part in parts:
+            for name, (low, high) in part.conditions.items():
+                known = conditions.get(name, (low, high))
+                conditions[name] = (min(low, known[0]), max(high, known[1]))
+        return cls(
+            **{n: joint(n) for n in ("before", "after", "polarity", "amplitude", "width", "gate")},
+            run=np.concatenate([p.run + n for p, n in zip(parts, first[:-1], strict=True)]),
+            conditions=conditions,
+            source="; ".join(dict.fromkeys(p.source for p in parts)),
+        )
 
     @classmethod
     def from_dataset(cls, dataset: xarray.Dataset) -> PulseData:
@@ -164,72 +202,46 @@ class PulseData:
             column("gate"),
             first,
             source,
+            conditions={
+                name: (float(attributes[name]), float(attributes[name]))
+                for name in ("read_voltage", "temperature")
+                if name in attributes
+            },
         )
 
     @classmethod
     def from_csv(cls, path: str | Path) -> PulseData:
-        """From a CSV file of conductance against pulse number.
+        """From a CSV file of conductance against pulse number; `measured` has the columns.
 
-        The first row names the columns, each with its unit in brackets, for example
-        ``pulse, device, conductance [uS], polarity, amplitude [V], width [us], gate [V]``.
-        ``pulse`` and ``conductance`` are required, and ``polarity`` or ``amplitude`` (whose
-        sign is then the polarity). A row with polarity 0 is a read before the first pulse.
-        All devices must have seen the same pulses.
+        Raises
+        ------
+        DataError
+            Something in it cannot be read for sure, with its line, column and value.
         """
         path = Path(path)
-        try:
-            with path.open(newline="") as file:
-                rows = [r for r in csv.reader(file) if r and not r[0].lstrip().startswith("#")]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                thing="measurement file",
-                value=str(path),
-                limit="a readable CSV",
-                next_step=str(error),
-            ) from error
-        if len(rows) < 3:
-            raise DataError(
-                thing=f"rows in {path}", value=len(rows), limit="a header and two or more rows"
-            )
-        scale = _read_header(rows[0], path)
-        table: dict[str, FloatArray] = {}
-        try:
-            numbers = np.array([[float(x) for x in row] for row in rows[1:]])
-        except ValueError as error:
-            raise DataError(
-                thing=f"a value in {path}", limit="numbers only", next_step=str(error)
-            ) from error
-        for k, (name, factor) in enumerate(scale.items()):
-            table[name] = numbers[:, k] * factor
-        return cls._from_columns(table, path)
-
-    @classmethod
-    def _from_columns(cls, table: dict[str, FloatArray], path: Path) -> PulseData:
-        count = table["pulse"].size
-        device = table.get("device", np.zeros(count))
-        polarity = table.get("polarity", np.sign(table.get("amplitude", np.full(count, np.nan))))
-        blocks = []
-        for name in np.unique(device):
-            rows = np.flatnonzero(device == name)
-            blocks.append(rows[np.argsort(table["pulse"][rows], kind="stable")])
+        table = read_table(path)
+        values = table.values
+        polarity, blocks = table.devices()
         first = blocks[0]
-        if any(b.size != first.size or (polarity[b] != polarity[first]).any() for b in blocks):
-            raise DataError(thing=f"devices in {path}", limit="the same pulses on every device")
-        values = np.stack([table["conductance"][b] for b in blocks], axis=1)
-        missing = np.full(first.size, np.nan)
-        amplitude, width, gate = (
-            table[n][first] if n in table else missing for n in ("amplitude", "width", "gate")
-        )
-        start = values[0] if polarity[first][0] == 0 else None
-        skip = 0 if start is None else 1
+        known = {n: values[n][first] if n in values else np.full(first.size, np.nan)
+                 for n in ("amplitude", "width", "gate")}  # fmt: skip
+        known["amplitude"] = np.abs(known["amplitude"]) * polarity[first]
+        conductance = np.stack([values["conductance"][rows] for rows in blocks], axis=1)
+        skip = int(polarity[first][0] == 0)
         return cls._build(
-            values[skip:],
+            conductance[skip:],
             polarity[first][skip:],
-            amplitude[skip:],
-            width[skip:],
-            gate[skip:],
-            start,
+            known["amplitude"][skip:],
+            known["width"][skip:],
+            known["gate"][skip:],
+            conductance[0] if skip else None,
             f"measurement {path.name}",
+            conditions={
+                n: (float(np.abs(values[n]).min()), float(np.abs(values[n]).max()))
+                for n in ("read_voltage", "temperature")
+                if n in values
+            },
+            number=values["pulse"][first],
         )
 
     @classmethod
@@ -242,6 +254,9 @@ class PulseData:
         gate: FloatArray,
         first: FloatArray | None,
         source: str,
+        *,
+        conditions: dict[str, tuple[float, float]],
+        number: FloatArray | None = None,
     ) -> PulseData:
         if not np.isfinite(values).all() or (values <= 0).any():
             raise CalibrationError(
@@ -260,45 +275,34 @@ class PulseData:
             values = np.concatenate([first[None], values])
         else:
             polarity, amplitude, width, gate = (a[1:] for a in (polarity, amplitude, width, gate))
-        return cls(
+        data = cls(
             before=values[:-1],
             after=values[1:],
             polarity=polarity.astype(int),
             amplitude=amplitude,
             width=width,
             gate=gate,
+            run=np.zeros(polarity.size, int),
+            conditions=conditions,
             source=source,
         )
+        return data if number is None else data._without_gaps(number)
 
-
-def _read_header(header: list[str], path: Path) -> dict[str, float]:
-    """Column name -> factor to SI."""
-    import pint
-
-    registry: pint.UnitRegistry[Any] = pint.UnitRegistry()
-    out: dict[str, float] = {}
-    for cell in header:
-        name, _, rest = cell.strip().partition("[")
-        name, unit = name.strip().lower(), rest.rstrip("] ").strip()
-        if name not in COLUMNS:
-            raise DataError(
-                thing=f"column of {path}", value=name, next_step=best_matches(name, COLUMNS)
+    def _without_gaps(self, number: FloatArray) -> PulseData:
+        """Without the steps over missing pulse numbers; `number` has one more than pulses."""
+        whole = np.diff(number) == 1.0
+        if not whole.any():
+            raise CalibrationError(
+                thing="pulse numbers of the data",
+                value=[float(n) for n in number[:4]],
+                limit="two or more that follow each other",
+                next_step="Number the pulses 0, 1, 2 ...; no step is taken over a gap.",
             )
-        wanted = COLUMNS[name]
-        if wanted is None:
-            out[name] = 1.0
-            continue
-        try:
-            out[name] = float(registry.Quantity(1.0, unit).to(wanted).magnitude)
-        except (pint.errors.PintError, AttributeError, ValueError) as error:
-            raise DataError(
-                thing=f"unit of column {name!r} in {path}",
-                value=unit,
-                limit=f"a unit of {wanted}, in brackets, as in 'conductance [uS]'",
-            ) from error
-    for name in ("pulse", "conductance"):
-        if name not in out:
-            raise DataError(thing=f"column {name!r} of {path}", limit="required")
-    if "polarity" not in out and "amplitude" not in out:
-        raise DataError(thing=f"columns of {path}", limit="polarity or amplitude is required")
-    return out
+        return replace(
+            self,
+            run=np.cumsum(~whole)[whole],
+            **{
+                n: getattr(self, n)[whole]
+                for n in ("before", "after", "polarity", "amplitude", "width", "gate")
+            },
+        )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import CalibrationError
+from cosim.behavioural.validity import outside, warn_outside
+
+if TYPE_CHECKING:
+    import xarray
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -49,18 +53,38 @@ class ReadLaw:
         """Number of terms."""
         return max(len(self.shapes), 1)
 
+    @property
+    def read_voltage(self) -> tuple[float, float] | None:
+        """Fitted range of |V| [V]; None for Ohm's law."""
+        return None if self.linear else (0.0, self.voltages[-1])
+
     def shape(self, term: int, voltage: FloatArray) -> FloatArray:
-        """b_r(V) [V] with the sign of V; any shape."""
+        """b_r(V) [V] with the sign of V; any shape.
+
+        Beyond the fitted range it is held, with an `OutsideCalibration` warning.
+        """
         if self.linear:
             return voltage
+        highest = float(np.abs(voltage).max(initial=0.0))
+        if highest > self.voltages[-1] * (1.0 + 1e-6):
+            known = (0.0, self.voltages[-1])
+            warn_outside("read voltage", highest, known, "V", "current held at the range's end")
         magnitude = np.interp(np.abs(voltage), self.voltages, self.shapes[term])
         return np.sign(voltage) * magnitude
 
     def weight(self, term: int, conductance: FloatArray) -> FloatArray:
-        """a_r(G) [S]; outside the fitted range it scales with the nearest end's G."""
+        """a_r(G) [S].
+
+        Outside the fitted range it scales with the nearest end's G, and an
+        `OutsideCalibration` warning is given.
+        """
         if self.linear:
             return conductance
         low, high = self.conductances[0], self.conductances[-1]
+        beyond = outside(conductance, (low, high))
+        if beyond.any():
+            far = float(np.asarray(conductance)[beyond].flat[0])
+            warn_outside("conductance", far, (low, high), "S", "its curve is that at the end")
         inside = np.clip(conductance, low, high)
         # Scaling by the conductance keeps a(G)/G, the shape, constant beyond the fitted range.
         return np.interp(inside, self.conductances, self.weights[term]) * (conductance / inside)
@@ -163,6 +187,34 @@ class ReadLaw:
             [np.interp(voltages, v, i) for v, i in zip(outer.T, currents.T, strict=True)], axis=1
         )
         return cls.fit(voltages, conductances, table, rank)
+
+    @classmethod
+    def from_dataset(cls, dataset: xarray.Dataset, rank: int = 2) -> ReadLaw:
+        """From a Dataset of the read experiment on one row of cells without wires.
+
+        Every source line then carries the current of one cell. The inputs are the voltages of
+        the fit, and the cells, in different states, its conductances (at ``read_voltage``).
+
+        Raises
+        ------
+        CalibrationError
+            Several rows, or too few voltages or conductances.
+        """
+        conductance = np.asarray(dataset["conductance"].values, float)
+        voltage = np.asarray(dataset["input_voltage"].values, float)
+        if conductance.shape[0] != 1 or voltage.shape[1] != 1:
+            raise CalibrationError(
+                thing="Dataset for a read law",
+                value=conductance.shape,
+                limit="one row of cells in different states",
+                next_step="Run Read on an Array of one row, with several input voltages.",
+            )
+        currents = np.asarray(dataset["current"].values, float)
+        cells, levels = np.argsort(conductance[0]), np.argsort(voltage[:, 0])
+        g, v = conductance[0, cells], voltage[levels, 0]
+        kept = np.append(True, np.diff(g) > 1e-6 * g[-1])
+        used = v > 0.0
+        return cls.fit(v[used], g[kept], currents[levels][:, cells][used][:, kept], rank)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ReadLaw:

@@ -26,13 +26,15 @@ class PulseResponse:
     polarity : int
         +1 raises the conductance (SET), -1 lowers it (RESET).
     steps : tuple of float
-        Step magnitude at equally spaced u from 0 to 1, at least two; linear between.
+        Step magnitude at equally spaced u from `low` to `high`, at least two; linear between.
     noise : float
         Cycle-to-cycle standard deviation relative to the mean step.
     noise_floor : float
         Standard deviation that does not scale with the step, in units of the window.
     amplitude, width, gate : float or None
         The pulse [V, s, V] this was measured with; None when not known.
+    low, high : float
+        First and last u of `steps`.
     """
 
     polarity: int
@@ -42,6 +44,8 @@ class PulseResponse:
     amplitude: float | None = None
     width: float | None = None
     gate: float | None = None
+    low: float = 0.0
+    high: float = 1.0
 
     def __post_init__(self) -> None:
         if self.polarity not in (1, -1):
@@ -58,6 +62,10 @@ class PulseResponse:
                 value=(self.noise, self.noise_floor),
                 limit=">= 0",
             )
+        if not self.low < self.high:
+            raise ParameterError(
+                thing="range of a pulse response", value=(self.low, self.high), limit="low < high"
+            )
 
     @classmethod
     def from_function(
@@ -67,8 +75,8 @@ class PulseResponse:
         return cls(polarity=polarity, steps=tuple(float(s) for s in steps), **fields)
 
     def step(self, u: FloatArray | float) -> FloatArray:
-        """Mean signed step in units of the window at `u` (any shape); flat outside 0..1."""
-        grid = np.linspace(0.0, 1.0, len(self.steps))
+        """Mean signed step in units of the window at `u` (any shape); flat beyond the table."""
+        grid = np.linspace(self.low, self.high, len(self.steps))
         return self.polarity * np.interp(u, grid, np.asarray(self.steps))
 
     def apply(

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
-from compact_models.noise import programming_sigma
 from cosim.behavioural.device import BehaviouralDevice
 
 FloatArray = NDArray[np.float64]
@@ -147,9 +146,7 @@ def configure(params, time=0.0, read_noise=True):
 def _laws(device: BehaviouralDevice, g: FloatArray, times: FloatArray) -> dict[str, FloatArray]:
     """The laws themselves [S], shapes (targets,) or (targets, times)."""
     noise = device.noise
-    programmed = np.zeros_like(g)
-    if noise.programming:
-        programmed = np.asarray(programming_sigma(g, noise.acceptance_range))
+    programmed = np.asarray(noise.programming_sigma(g))
     middle = np.stack([noise.relax(g, t, np.zeros_like(g)) for t in times], axis=1)
     above = np.stack([noise.relax(g, t, np.ones_like(g)) for t in times], axis=1)
     return {

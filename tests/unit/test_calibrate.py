@@ -142,7 +142,10 @@ def test_csv_gives_the_same_device_as_the_dataset(tmp_path):
         ("pulse, conductance, polarity\n1, 2, 1\n2, 3, 1\n", "unit of column"),
         ("pulse, conductence [uS]\n1, 2\n2, 3\n", "conductance"),
         ("pulse, conductance [uS]\n1, 2\n2, 3\n", "polarity or amplitude"),
-        ("pulse, conductance [uS], polarity\n1, x, 1\n2, 3, 1\n", "numbers only"),
+        (
+            "pulse, conductance [uS], polarity\n1, x, 1\n2, 3, 1\n",
+            r"'conductance' in line 2 of .*bad.csv: 'x'",
+        ),
     ],
 )
 def test_wrong_csv_is_refused_by_name(tmp_path, text, message):

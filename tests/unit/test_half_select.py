@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from compact_models.errors import CalibrationError
-from cosim.behavioural import ValidityWarning, soft_bounds
+from cosim.behavioural import OutsideCalibration, soft_bounds
 from cosim.behavioural.half_select import HalfSelectLaw
 
 
@@ -32,7 +32,7 @@ def test_law_keeps_the_course_of_the_data():
 
 def test_outside_the_counts_it_warns():
     law = HalfSelectLaw.from_dataset(data())
-    with pytest.warns(ValidityWarning, match="outside the measured"):
+    with pytest.warns(OutsideCalibration, match="outside the measured"):
         assert law.change(1e6) == pytest.approx(law.ratio(10000) * 1e6)
 
 
