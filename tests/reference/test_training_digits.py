@@ -8,9 +8,13 @@ import csv
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cosim.network.algorithms import Analog
 from cosim.network.inference import infer_study
+from cosim.network.recurrent import CharacterLSTM
+from cosim.network.settings import arms_of
 from cosim.network.study import train_study
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "train_digits.toml"
@@ -60,3 +64,34 @@ def test_half_selected_devices_cost_accuracy(tmp_path):
     assert none > 0.8
     assert none - 0.15 < small < none
     assert large < small - 0.1
+
+
+@pytest.mark.slow
+def test_convolutions_read_digits_with_agad_where_plain_sgd_fails(tmp_path):
+    study = tomllib.loads(EXAMPLE.with_name("train_lenet.toml").read_text())["train"]
+    study |= {"data": "digits", "seeds": [0], "epochs": 6, "decay": 0.8, "train_samples": None}
+    study |= {"rate": 0.03}
+    summary = train_study(study, tmp_path, progress=False)["summary"]
+    floating, agad, sgd = (summary[a]["mean"] for a in ("fp", "agad", "sgd"))
+    assert floating > 0.9
+    assert agad > 0.75
+    assert sgd < agad - 0.3
+
+
+@pytest.mark.slow
+def test_a_text_is_learned_beyond_how_often_its_characters_occur():
+    text = (EXAMPLE.parents[1] / "LICENSE").read_text()
+    vocabulary, tokens = np.unique(list(text), return_inverse=True)
+    cut = len(tokens) * 9 // 10
+    counts = np.bincount(tokens[:cut], minlength=len(vocabulary)) + 1
+    frequencies_alone = np.exp(-np.mean(np.log(counts / counts.sum())[tokens[cut:]]))
+    study = tomllib.loads(EXAMPLE.with_name("train_lstm.toml").read_text())["train"]
+    arm = arms_of(study)["gain 16"]
+    device, transfer = arm.device.build(), arm.transfer.build()
+    for algorithm in arm.algorithms:
+        analog = Analog(algorithm=algorithm, device=device, transfer=transfer)
+        net = CharacterLSTM(
+            len(vocabulary), hidden=32, depth=1, analog=analog, gain=arm.gain, batch=arm.batch
+        )
+        found = net.train_text(tokens[:cut], tokens[cut:], epochs=2, rate=0.02, decay=0.8)
+        assert found[-1] < 0.75 * frequencies_alone, algorithm
