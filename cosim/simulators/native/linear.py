@@ -193,11 +193,11 @@ class LinearCrossbar:
             self._mixed = mixed.MixedSolver(self)
         if not self._mixed.good:
             return None
-        found = self._mixed.solve(v_row, v_column)
+        cell = np.empty_like(self._g)
+        found = self._mixed.solve(v_row, v_column, cell)
         if found is None:
             return None
         u, w, count = found
-        cell = np.empty_like(u)
         row_current, column_current = np.empty(self.rows), np.empty(self.cols)
         worst, largest = sweeps.balance(
             u, w, self._g, self.cols, v_row, v_column, self.row.resistance, self.row.start,

@@ -3,7 +3,7 @@
 Rows are solved exactly for given column voltages, then columns for these row voltages, both in
 double precision: what the columns move by is the residual.  Its correction is found by conjugate
 gradients in single precision (:mod:`.inner`), where the smoothest vectors, which line solves hardly
-touch, are corrected on a coarse space (:mod:`.many`); half the bytes and the coarse space make
+touch, are corrected on a coarse space (:mod:`.reduced`); half the bytes and the coarse space make
 the time almost linear in cells.  Rounding of the single precision costs nothing but a further
 round: the result is that of the double-precision line solves, and its balance is measured.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 # Cells from which the passes saved are worth the coarse space.
-SMALLEST = 128 * 128
+SMALLEST = 200 * 200
 # Fall of the residual in one round, rounds, and iterations of one round.
 _FALL, _ROUNDS, _ITERATIONS = 3e-6, 4, 60
 # Imbalance of currents at which a solution is done.
@@ -34,7 +34,7 @@ class MixedSolver:
     """Factors and buffers of one crossbar with wires and ordinary drivers."""
 
     def __init__(self, array: LinearCrossbar) -> None:
-        from cosim.simulators.native import many, sweeps
+        from cosim.simulators.native import reduced, sweeps
 
         rows, cols, width = array.rows, array.cols, array._width
         self.array = array
@@ -51,18 +51,22 @@ class MixedSolver:
             self.a_row, self.a_col, self.g, self.row, self.col, self.q, self.turned,
         )  # fmt: skip
         self.ends = col.start.astype(single), col.end.astype(single)
-        self.coarse = many.rough_space(array)
+        self.coarse = reduced.coarse_space(array)
         self.work = np.zeros((4, rows, width), dtype=single)
         self.singles = self.q.astype(single), self.turned.astype(single)
 
-    def solve(self, v_row: Floats, v_col: Floats) -> tuple[Floats, Floats, int] | None:
-        """Deviations of row and column nodes and the iterations, or None where it fails."""
+    def solve(
+        self, v_row: Floats, v_col: Floats, column: Floats
+    ) -> tuple[Floats, Floats, int] | None:
+        """Deviations of row and column nodes and the iterations, or None where it fails.
+
+        `column` (rows, width) is scratch.
+        """
         from cosim.simulators.native import inner, sweeps
 
         array = self.array
         cols, row, col = array.cols, array.row, array.column
         u, w = np.zeros((2, array.rows, array._width))
-        column = np.empty_like(u)
         z, x, p, y = self.work
         largest = max(float(np.max(np.abs(v_row))), float(np.max(np.abs(v_col))), 1e-30)
         scale, count, before = 1.0 / largest, 0, np.inf
