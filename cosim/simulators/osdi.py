@@ -193,8 +193,7 @@ def compile_module(text: str, *, name: str = "module") -> Path:
         log = (done.stdout + done.stderr).decode(errors="replace")
         if done.returncode != 0 or not made.is_file():
             raise ModelError(
-                thing=f"{name}: openvaf-r refuses the Verilog-A text",
-                value=_plain(log)[-1500:],
+                thing=f"{name}: openvaf-r refuses the Verilog-A text:\n{_plain(log)[-1500:]}",
                 next_step="Correct the line it names",
             )
         made.replace(target)

@@ -6,7 +6,7 @@ a device with a known law must follow it.
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +16,7 @@ from compact_models.emit.veriloga import module
 from compact_models.errors import ModelError
 from compact_models.foreign_va import load_veriloga
 from compact_models.foundry import load_transistor
-from cosim.errors import ConfigError, InconsistentResult, NetlistError, SimulatorNotFound
-from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.osdi import compiler_works, loads_compiled_models
+from cosim.errors import ConfigError, InconsistentResult, NetlistError
 from netlists.testbench import Options, Testbench, Transient
 from netlists.waveform import Waveform
 
@@ -45,20 +43,9 @@ LAW = "`define RATE (k*sinh(V(p, n)/v_x)*(V(p, n) > 0 ? 1 - V(x) : V(x)))\n"
 
 
 @pytest.fixture(scope="module")
-def engine():
-    """An ngspice with ``osdi``, which COSIM_NGSPICE_OSDI must name in CI."""
-    named = os.environ.get("COSIM_NGSPICE_OSDI")
-    simulator = NgspiceSimulator(executable=named, deadline=120.0)
-    try:
-        there = loads_compiled_models(simulator.program) and compiler_works()
-    except SimulatorNotFound:
-        there = False
-    if not there:
-        message = "an ngspice with the osdi command, and openvaf-r, are needed"
-        if named is not None:
-            pytest.fail(message)
-        pytest.skip(message)
-    return simulator
+def engine(compiled_ngspice):
+    """The same program, which then says itself that a device exists as compiled only."""
+    return replace(compiled_ngspice, devices="auto")
 
 
 @pytest.fixture(scope="module")
