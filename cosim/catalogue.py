@@ -66,6 +66,9 @@ EXPERIMENTS: Mapping[str, Entry] = {
     ),
     "retention": Entry(module="cosim.experiments.physics_jobs", attribute="Retention", job=True),
     "energy": Entry(module="cosim.experiments.energy_job", attribute="Energy", job=True),
+    "product_error": Entry(
+        module="cosim.experiments.product_job", attribute="ProductError", job=True
+    ),
     "spirit": Entry(module="cosim.experiments.spirit", attribute="Spirit", job=True),
     "circuit_training": Entry(
         module="cosim.network.circuit_job", attribute="CircuitTraining", job=True
