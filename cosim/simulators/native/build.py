@@ -59,6 +59,7 @@ def build_system(
     *,
     floating: frozenset[str] = frozenset(),
     dynamic: bool = False,
+    charged: bool = False,
     tolerance: float = 1e-10,
     threads: int = 1,
 ) -> ArraySystem:
@@ -71,6 +72,8 @@ def build_system(
         Drivers that are disconnected.
     dynamic : bool
         Whether the held states are unknowns (time steps) or given (operating points).
+    charged : bool
+        Whether the devices' charges are in the currents; for the dynamic form.
     tolerance : float
         Of the balance of currents.
     threads : int
@@ -92,7 +95,7 @@ def build_system(
             limit="a compact model",
             next_step="Use simulator='ngspice'",
         )
-    equations = cell_equations(reram, selector, dynamic=dynamic)
+    equations = cell_equations(reram, selector, dynamic=dynamic, charged=charged)
     parameters = parameter_vector(equations, reram, selector)
     given = {"reram": array.parameters, "selector": array.selector_parameters}
     initial = {s.initial for s in reram.states}

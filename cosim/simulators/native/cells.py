@@ -90,7 +90,7 @@ def _newton(
     return -1
 
 
-@njit(int64(STEP, _A1, _A1, _A1, _A1, _A1, int64), **_OPTIONS)
+@njit(int64(STEP, _A1, _A1, _A1, _A1, _A1, int64, int64), **_OPTIONS)
 def _from_rest(
     advance: Any,
     y: Floats,
@@ -99,17 +99,15 @@ def _from_rest(
     weights: Floats,
     r: Floats,
     nodes: int,
+    held: int,
 ) -> int:
     """Solve a hard cell by raising its voltage from zero, where the solution is known."""
     n = weights.size
     u, w = external[0], external[1]
-    held = external.size - 5
-    dynamic = n - nodes >= held and held > 0
     for i in range(n):
         y[i] = w if i < nodes else 0.0
-    if dynamic:
-        for k in range(held):
-            y[n - held + k] = external[5 + k]
+    for k in range(held):
+        y[n - held + k] = external[5 + k]
     good = y.copy()
     total, reached, step = 0, 0.0, 0.25
     while reached < 1.0:
@@ -134,8 +132,8 @@ def _from_rest(
 @njit(
     types.Tuple((int64, int64, float64))(
         STEP, PREPARE, _A1, int64, _I1, _A3, _A3, _A1, _A1, _A1, _A1, _A2, float64,
-        float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A1,
-        int64, int64, int64, int64, int64,
+        float64, _A2, _A2, _A3, _A3, _A3, _A2, _A2, _A2, _A3, _A3, _A1,
+        int64, int64, int64, int64, int64, int64,
     ),
     **_OPTIONS,
 )  # fmt: skip
@@ -163,8 +161,10 @@ def solve_cells(
     g1: Floats,
     g2: Floats,
     rates: Floats,
+    extra: Floats,
     weights: Floats,
     nodes: int,
+    unknown: int,
     cols: int,
     first: int,
     stop: int,
@@ -174,7 +174,8 @@ def solve_cells(
 
     Voltages are ``u_row[i] + u_col[j] + u[i, j]`` on the bit line, likewise `w` on the source
     line, `gate` (rows, cols); `varying` and `values` are the parameters that differ.  `y` (rows,
-    cols, n) is the start and the result, `slopes` and `at` predict it from the last solution.
+    cols, n) is the start and the result, `slopes` and `at` predict it from the last solution; its
+    last `unknown` entries are held states.  `extra` takes what a step gives beyond its rates.
     A cold start takes the neighbour's solution for a first guess.  Returns (evaluations, flat
     index of the first cell without a solution or -1, largest last step).
     """
@@ -183,7 +184,8 @@ def solve_cells(
     p = parameters.copy()
     q = np.zeros(prepared)
     external = np.zeros(5 + states)
-    r = np.zeros(3 + 3 * n + states)
+    behind = 3 + 3 * n + rates.shape[0]
+    r = np.zeros(behind + extra.shape[2])
     guess = np.zeros(n)
     external[4] = step
     prepare(p, q)
@@ -215,7 +217,7 @@ def solve_cells(
                     guess[k] = y[si, sj, k] + slope
                 count = _newton(advance, guess, external, q, weights, r, 25, small)
             if count < 0:
-                count = _from_rest(advance, guess, external, q, weights, r, nodes)
+                count = _from_rest(advance, guess, external, q, weights, r, nodes, unknown)
             if count < 0:
                 if bad < 0:
                     bad = i * cols + j
@@ -233,4 +235,6 @@ def solve_cells(
             g2[i, j] = -r[2]
             for k in range(rates.shape[0]):
                 rates[k, i, j] = r[3 + 3 * n + k]
+            for k in range(extra.shape[2]):
+                extra[i, j, k] = r[behind + k]
     return total, bad, largest

@@ -124,7 +124,7 @@ def assemble(
     column: Lines,
     *,
     parallel: bool = False,
-    loads: tuple[float, float] = (0.0, 0.0),
+    loads: tuple[Any, Any] = (0.0, 0.0),
 ) -> DirectSystem:
     """Assemble and factor ``[[R + G1, -G2], [-G1, C + G2]]``.
 
@@ -136,8 +136,8 @@ def assemble(
     row, column : Lines
     parallel : bool
         Whether the first family runs along the columns too.
-    loads : pair of float
-        Conductance to ground of every node of either family [S].
+    loads : pair of float or ndarray (rows, cols)
+        Conductance to ground of the nodes of either family [S].
 
     Raises
     ------
@@ -154,7 +154,8 @@ def assemble(
     column_index = np.ascontiguousarray(column_index.T)
     entries += more
     u, w, g1, g2 = row_index.ravel(), column_index.ravel(), g_row.ravel(), g_column.ravel()
-    entries += [(u, u, g1 + loads[0]), (w, w, g2 + loads[1]), (u, w, -g2), (w, u, -g1)]
+    hung, below = np.ravel(loads[0]), np.ravel(loads[1])
+    entries += [(u, u, g1 + hung), (w, w, g2 + below), (u, w, -g2), (w, u, -g1)]
     i, j, value = (np.concatenate([e[k] for e in entries]) for k in range(3))
     keep = (i >= 0) & (j >= 0)
     matrix = sparse.csc_matrix((value[keep], (i[keep], j[keep])), shape=(size, size))

@@ -9,6 +9,9 @@ dynamic form, the held states.  Given the voltages of the lines, the equations a
 - ``x - start - step * rate = 0`` for a held state: one stage of an implicit time step, which at
   ``step = 0`` holds the state at ``start``.
 
+The charged form adds to the currents what charges every capacitance of the devices, in the same
+stage: ``(charge - start) / step``, and nothing at ``step = 0``. Settling states lag likewise.
+
 The generated module is written to the user's cache folder under a hash of its content.
 """
 
@@ -57,9 +60,16 @@ class CellEquations:
     step : callable
         ``(y, external, q, r)``: one Newton step of the same equations, eliminated in straight-line
         code: r[0] the current corrected to first order by the step, r[1:3] its total derivatives
-        by u and w, r[3:3+n] the step, then dy/du, dy/dw by unknown, then the rates.
+        by u and w, r[3:3+n] the step, then dy/du, dy/dw by unknown, then the rates. The charged
+        form adds the charges [C] and settling states, then the currents into source line and gate,
+        each with its derivatives by u, w and gate, and that of r[0] by the gate.
     prepare : callable
         ``(p, q)``.
+    charges : tuple of str
+        Capacitive branches and settling states of the charged form; their starts follow those of
+        the held states.
+    on_top : tuple of (int, float)
+        Which of them hang on the bit line, and the sign of their current out of it.
     """
 
     unknowns: tuple[str, ...]
@@ -72,10 +82,12 @@ class CellEquations:
     step: Callable[..., None]
     prepare: Callable[..., None]
     source: Path
+    charges: tuple[str, ...] = ()
+    on_top: tuple[tuple[int, float], ...] = ()
 
 
 def cell_equations(
-    reram: CompactModel, selector: CompactModel | None, *, dynamic: bool
+    reram: CompactModel, selector: CompactModel | None, *, dynamic: bool, charged: bool = False
 ) -> CellEquations:
     """Return the compiled equations of a cell of these devices.
 
@@ -87,6 +99,8 @@ def cell_equations(
         Terminals drain, gate, source, bulk.
     dynamic : bool
         Whether held states are unknowns.
+    charged : bool
+        Whether the devices' charges are in the currents.
 
     Raises
     ------
@@ -96,7 +110,7 @@ def cell_equations(
     # Another thread must not find a module that is half imported.
     with _LOADING:
         return _cell_equations(
-            _key(reram), selector and _key(selector), _Pair(reram, selector), dynamic
+            _key(reram), selector and _key(selector), _Pair(reram, selector), dynamic, charged
         )
 
 
@@ -120,18 +134,23 @@ class _Pair:
 def _key(model: CompactModel) -> tuple[str, ...]:
     parts = [model.name, *model.nodes, *model.parameters]
     parts += [f"{d.name}={sp.srepr(d.expression)}" for d in model.definitions]
-    parts += [f"{b.positive}>{b.negative}:{sp.srepr(b.current)}" for b in model.branches]
+    parts += [
+        f"{b.positive}>{b.negative}:{sp.srepr(b.current)}:{sp.srepr(b.charge)}"
+        for b in model.branches
+    ]
     parts += [f"{s.name}{s.held}{s.time_constant}={sp.srepr(s.rate)}" for s in model.states]
     return tuple(parts)
 
 
 @lru_cache(maxsize=64)
-def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> CellEquations:
-    content = repr((_printer_digest(), sp.__version__, key, selector_key, dynamic))
+def _cell_equations(
+    key: Any, selector_key: Any, pair: _Pair, dynamic: bool, charged: bool
+) -> CellEquations:
+    content = repr((_printer_digest(), sp.__version__, key, selector_key, dynamic, charged))
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     path = generated_folder("cells") / f"cell_{digest}.py"
     if not path.is_file():
-        text = CellPrinter(pair.reram, pair.selector, dynamic).source()
+        text = CellPrinter(pair.reram, pair.selector, dynamic, charged).source()
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -148,6 +167,8 @@ def _cell_equations(key: Any, selector_key: Any, pair: _Pair, dynamic: bool) -> 
         step=module.step,
         prepare=module.prepare,
         source=path,
+        charges=module.CHARGES,
+        on_top=module.ON_TOP,
     )
 
 

@@ -47,8 +47,9 @@ def evaluate(
             row_zero if system.parallel else top, top if system.parallel else col_zero,
             row_zero, bottom,
             system.gate, float(step), small, system.u, system.w, system.y, system._slopes,
-            system._at, system.current, system.g1, system.g2, system.rates, system._weights,
-            system.equations.nodes, system.cols, first, stop, cold,
+            system._at, system.current, system.g1, system.g2, system.rates, system.extra,
+            system._weights, system.equations.nodes, system.unknown_states, system.cols,
+            first, stop, cold,
         )  # fmt: skip
         return done
 
@@ -68,10 +69,18 @@ def evaluate(
     system._unfinished = last > 1e-6
     total = np.zeros(system._width)
     out_of_bit = into_source = system.current
+    inner = slice(0, system.cols)
+    if system.charged:
+        into_source = np.zeros_like(system.current)
+        into_source[:, inner] = system.extra[:, :, 0]
+        # What a line node's voltage drives into the gate hangs on that node alone.
+        by_bit, by_source = system.extra[:, :, 1], -system.extra[:, :, 2]
+        system.load_row[:, inner] = system.k_row + system.g1[:, inner] - by_bit
+        system.load_col[:, inner] = system.k_col + by_source - system.g2[:, inner]
+        system.g1[:, inner] = by_bit
     if system._before is not None:
-        inner = slice(0, system.cols)
         now = system.node_voltages(bit, source)
-        out_of_bit, into_source = system.current.copy(), system.current.copy()
+        out_of_bit, into_source = out_of_bit.copy(), into_source.copy()
         out_of_bit[:, inner] += system.k_row * (now[0] - system._before[0])
         into_source[:, inner] -= system.k_col * (now[1] - system._before[1])
     if system.parallel:

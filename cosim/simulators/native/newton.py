@@ -38,7 +38,7 @@ class ArraySystem:
         Bit lines run along rows, or along columns if `parallel`; source lines along columns.
     gate_along_rows : bool
     bit_load, source_load : float
-        Capacitance of every node to ground [F], where a solve is given their voltages before.
+        Capacitance of every wire node to ground [F], where a solve is given their voltages before.
     tolerance : float
         Of the balance of currents, relative to the largest branch current.
     max_newton : int
@@ -78,13 +78,16 @@ class ArraySystem:
         self.g1, self.g2, self.f_row, self.f_col = np.zeros((4, *shape))
         self.a_row, self.a_col = np.zeros((2, *shape))
         self.last_row, self.last_col = np.zeros(self.bit.start.size), np.zeros(self.cols)
-        dynamic = any(name.startswith("x_reram_") for name in self.equations.unknowns) and (
-            len(self.equations.unknowns) - self.equations.nodes > len(self.equations.settled)
-        )
-        self.dynamic = dynamic
-        states = len(self.equations.held) if dynamic else 0
-        self.rates = np.zeros((states, self.rows, self.cols))
         nodes = self.equations.nodes
+        # Held states are unknowns in the dynamic form only.
+        self.unknown_states = states = n - nodes - len(self.equations.settled)
+        charges = len(self.equations.charges)
+        # Rates of the held states, then charges [C] and temperatures.
+        self.rates = np.zeros((states + charges, self.rows, self.cols))
+        # Currents into source line and gate with their derivatives by bit line, source line and
+        # gate, and that of the current out of the bit line by the gate.
+        self.charged = charges > 0
+        self.extra = np.zeros((self.rows, self.cols, 9 if charges else 0))
         self._weights = np.ones(n)
         self._weights[nodes : n - states] = 1000.0
         # What all nodes of a line share of their deviation, apart from u and w.
@@ -92,12 +95,16 @@ class ArraySystem:
         self.bit_delivered = np.zeros((self.bit.start.size, 2))
         self.source_delivered = np.zeros((self.cols, 2))
         self.gate = np.zeros((self.rows, self.cols))
-        # Gates draw no current: only word lines with capacitance carry any.
+        # What charges the memory device is in `current`, and not meant by a cell's current.
+        self.displacement: Floats | float = 0.0
+        # Gates draw no current: only word lines that are charged carry any.
         self.word_delivered = np.zeros(self.rows if self.gate_along_rows else self.cols)
         self._before: tuple[Floats, Floats] | None = None
         self._unfinished = False
-        # Conductance that the capacitances are worth in a time step.
+        # Conductance that the capacitances of wires are worth in a time step; with those of the
+        # devices at every node, where there are any.
         self.k_row = self.k_col = 0.0
+        self.load_row, self.load_col = np.zeros((2, *shape))
 
     def solve(
         self,
@@ -116,7 +123,7 @@ class ArraySystem:
         bit, source, gate : ndarray
             Voltage of each line's driver [V] (floating lines: anything); gates also (rows, cols).
         held : ndarray, shape (states, rows, cols)
-            Held states, or their start in a time step.
+            Held states, or their start in a time step; of the charged form also what is charged.
         step : float
             Of the implicit stage [s].
         before : pair of ndarray (rows, cols), optional
@@ -137,6 +144,7 @@ class ArraySystem:
         self.k_row, self.k_col = 0.0, 0.0
         if before is not None:
             self.k_row, self.k_col = self.bit_load / step, self.source_load / step
+        self.load_row[:], self.load_col[:] = self.k_row, self.k_col
         try:
             done = self._newton(bit, source, held, step)
         except NotConverged:
@@ -273,7 +281,11 @@ class ArraySystem:
     def _rounding(self) -> float:
         # A femtovolt over the best cell, or the rounding of a node's voltage over what charges it.
         cells = max(float(np.max(np.abs(self.g1))), float(np.max(np.abs(self.g2))))
-        return 1e-15 * max(cells, self.k_row, self.k_col)
+        loads = max(self.k_row, self.k_col)
+        if self.charged:
+            # Charges of several volts, each a difference of two.
+            loads = 10.0 * max(float(np.max(self.load_row)), float(np.max(self.load_col)))
+        return 1e-15 * max(cells, loads)
 
     def _balanced(self, worst: float, large: float) -> bool:
         return worst <= max(self.tolerance * large, self._rounding())

@@ -26,7 +26,13 @@ _A2 = float64[:, ::1]
 class CellPrinter:
     """Builds the module of one kind of cell; see :mod:`cosim.simulators.native.equations`."""
 
-    def __init__(self, reram: CompactModel, selector: CompactModel | None, dynamic: bool) -> None:
+    def __init__(
+        self,
+        reram: CompactModel,
+        selector: CompactModel | None,
+        dynamic: bool,
+        charged: bool = False,
+    ) -> None:
         self._dynamic = dynamic
         u, w, gate, bulk = (_symbol(n) for n in ("u", "w", "gate", "bulk"))
         mid = w if selector is None else _symbol("y_mid")
@@ -55,13 +61,22 @@ class CellPrinter:
         self._external = [u, w, gate, bulk, _symbol("step")]
         starts = [_symbol(f"start_{n}") for n in self.held] if dynamic else held
         self._external += starts
-        fixed = [s for s in self._external if s not in (u, w)]
-        self.tape = Tape([*self.unknowns, u, w], fixed)
+        stored = [(d, b.name) for d, m in devices for b in m.branches if b.charge is not None]
+        stored += [(d, s.name) for d, m in devices for s in m.states if not s.held]
+        self.charges = tuple(f"{d}_{n}" for d, n in stored) if charged else ()
+        # Devices that store nothing have no charged form.
+        self._charged = charged = bool(self.charges)
+        self._seen = [u, w, gate] if charged else [u, w]
+        self._external += [_symbol(f"start_q_{n}") for n in self.charges]
+        fixed = [s for s in self._external if s not in self._seen]
+        self.tape = Tape([*self.unknowns, *self._seen], [*fixed, _symbol("per_step")])
         self.parameters = tuple((d, n) for d, m in devices for n in m.parameters)
         self._outputs: list[tuple[Any, dict[Any, Any]]] = []
         currents: dict[Any, Any] = {}
         settle: list[Any] = []
         rates: list[Any] = []
+        held_charges: list[Any] = []
+        heat: list[Any] = []
         for device, model in devices:
             rename = {sp.Symbol(f"v_{n}", real=True): s for n, s in wires[device].items()}
             rename |= {
@@ -76,11 +91,17 @@ class CellPrinter:
                 for d in model.definitions
             }
             branches = [b for b in model.branches if b.current is not None]
-            wanted = [b.current for b in branches]
+            stores = [b for b in model.branches if charged and b.charge is not None]
+            wanted = [b.current for b in branches] + [b.charge for b in stores]
             for s in model.states:
                 if not s.held:
                     scale = sp.Symbol(s.time_constant, real=True) if s.time_constant else 1
-                    settle.append((scale * s.rate).subs(rename, simultaneous=True))
+                    moving = 0
+                    if charged:
+                        own, begin = f"x_{device}_{s.name}", f"start_q_{device}_{s.name}"
+                        moving = (_symbol(own) - _symbol(begin)) * _symbol("per_step")
+                        heat.append(_symbol(own))
+                    settle.append((scale * (s.rate - moving)).subs(rename, simultaneous=True))
                     wanted += [s.rate, sp.sympify(scale)]
                 elif dynamic:
                     rates.append(s.rate.subs(rename, simultaneous=True))
@@ -95,6 +116,14 @@ class CellPrinter:
                 for node, sign in ((b.positive, 1), (b.negative, -1)):
                     place = wires[device][node]
                     currents[place] = currents.get(place, sp.Integer(0)) + sign * value
+            for b in stores:
+                held = _symbol(f"q_{device}_{b.name}")
+                self.tape.define(held, b.charge.subs(rename, simultaneous=True))
+                held_charges.append(held)
+                value = (held - _symbol(f"start_q_{device}_{b.name}")) * _symbol("per_step")
+                for node, sign in ((b.positive, 1), (b.negative, -1)):
+                    place = wires[device][node]
+                    currents[place] = currents.get(place, sp.Integer(0)) + sign * value
         equations = [currents.get(n, sp.Integer(0)) for n in inner] + settle
         rate_symbols = []
         if dynamic:
@@ -106,8 +135,19 @@ class CellPrinter:
                     _symbol(f"x_reram_{name}") - _symbol(f"start_{name}") - _symbol("step") * symbol
                 )
         equations.append(currents[u])
+        if charged:
+            # What flows into the source line and into the gate is no longer what left the bit line.
+            equations += [-currents[w], currents.get(gate, sp.Integer(0))]
+            equations += held_charges + heat
         self._outputs = [self.tape.value(e) for e in equations]
         self._rates = rate_symbols
+        self.on_top = tuple(
+            (k, 1.0 if wires[d][b.positive] == u else -1.0)
+            for k, (d, b) in enumerate(
+                (d, b) for d, m in devices for b in m.branches if b.charge is not None
+            )
+            if charged and u in (wires[d][b.positive], wires[d][b.negative])
+        )
 
     def source(self) -> str:
         """The module's text."""
@@ -139,13 +179,14 @@ class CellPrinter:
         constants = (
             f"UNKNOWNS = {tuple(str(s) for s in self.unknowns)!r}\nNODES = {self.nodes}\n"
             f"PARAMETERS = {self.parameters!r}\nHELD = {self.held!r}\n"
-            f"SETTLED = {self.settled!r}\nPREPARED = {max(1, len(prepared))}\n\n\n"
+            f"SETTLED = {self.settled!r}\nPREPARED = {max(1, len(prepared))}\n"
+            f"CHARGES = {self.charges!r}\nON_TOP = {self.on_top!r}\n\n\n"
         )
         return _HEADER + NUMBA_SOURCE + "\n\n" + constants + "\n\n\n".join(parts) + "\n"
 
     def _entries(self) -> list[tuple[str, list[str]]]:
-        """Value and derivatives by unknowns, u, w of every equation, "" where zero."""
-        columns = [*self.unknowns, *self._external[:2]]
+        """Value and derivatives by unknowns and lines of every equation, "" where zero."""
+        columns = [*self.unknowns, *self._seen]
         return [
             (str(value), [str(slopes[v]) if v in slopes else "" for v in columns])
             for value, slopes in self._outputs
@@ -155,6 +196,8 @@ class CellPrinter:
         """Lines up to where every value and derivative is known."""
         body = [f"    {s} = y[{k}]" for k, s in enumerate(self.unknowns)]
         body += [f"    {s} = external[{k}]" for k, s in enumerate(self._external)]
+        if self._charged:
+            body.append("    per_step = 1.0 / step if step > 0.0 else 0.0")
         prepared = self.tape.prepared
         names = set(_words("\n".join(self.tape.lines)))
         names |= {str(value) for value, _ in self._outputs}
@@ -183,7 +226,8 @@ class CellPrinter:
             lines.append(f"    g_{count} = {text}")
             return f"g_{count}"
 
-        # Columns: unknowns, then the right-hand sides of the step, u and w.
+        # Columns: unknowns, then the right-hand sides of the step and of the lines.
+        sides = range(n, n + 1 + len(self._seen))
         a = [[*slopes[:n], f"-{value}", *(f"-{s}" if s else "" for s in slopes[n:])]
              for value, slopes in entries[:n]]  # fmt: skip
         order = list(range(n))[::-1]
@@ -194,29 +238,37 @@ class CellPrinter:
                 if not a[i][k]:
                     continue
                 factor = let(f"{a[i][k]} * {inverse[k]}")
-                for j in [*order[place + 1 :], n, n + 1, n + 2]:
+                for j in [*order[place + 1 :], *sides]:
                     if a[k][j]:
                         a[i][j] = let(f"{a[i][j] or 0.0} - {factor} * ({a[k][j]})")
         solved: dict[tuple[int, int], str] = {}
         for place, k in reversed(list(enumerate(order))):
-            for j in (n, n + 1, n + 2):
+            for j in sides:
                 terms = [a[k][j]] if a[k][j] else []
                 for i in order[place + 1 :]:
                     if a[k][i] and solved[i, j] != "0.0":
                         terms.append(f"- {a[k][i]} * {solved[i, j]}")
                 text = " ".join(terms)
                 solved[k, j] = let(f"({text}) * {inverse[k]}") if text else "0.0"
-        current, slopes = entries[n]
-        for target, (first, j) in enumerate(
-            ((current, n), (slopes[n] or "0.0", n + 1), (slopes[n + 1] or "0.0", n + 2))
-        ):
-            terms = [f"{slopes[k]} * {solved[k, j]}" for k in range(n) if slopes[k]]
-            lines.append(f"    r[{target}] = " + " + ".join([first, *terms]))
+
+        def total(row: int, side: int) -> str:
+            """An output corrected by the step, or its derivative by a line: r[n + 1 + line]."""
+            value, slopes = entries[row]
+            first = value if side == n else (slopes[side - 1] or "0.0")
+            terms = [f"{slopes[k]} * {solved[k, side]}" for k in range(n) if slopes[k]]
+            return " + ".join([first, *terms])
+
+        lines += [f"    r[{target}] = {total(n, n + target)}" for target in range(3)]
         for k in range(n):
             lines.append(f"    r[{3 + k}] = {solved[k, n]}")
             lines.append(f"    r[{3 + n + 2 * k}] = {solved[k, n + 1]}")
             lines.append(f"    r[{4 + n + 2 * k}] = {solved[k, n + 2]}")
-        lines += [f"    r[{3 + 3 * n + k}] = {rate}" for k, rate in enumerate(self._rates)]
+        more = [str(rate) for rate in self._rates]
+        if self._charged:
+            more += [total(row, n) for row in range(n + 3, len(entries))]
+            more += [total(row, n + k) for row in (n + 1, n + 2) for k in range(4)]
+            more.append(total(n, n + 3))
+        lines += [f"    r[{3 + 3 * n + k}] = {text}" for k, text in enumerate(more)]
         return lines
 
 

@@ -81,7 +81,7 @@ class Recorder:
         if single:
             return self._node(single[2])
         plain: dict[str, Reader] = {
-            "cell_current": lambda s, d, h: s.current[:, : s.cols].copy(),
+            "cell_current": lambda s, d, h: s.current[:, : s.cols] - s.displacement,
             "cell_voltage": lambda s, d, h: _bit(s, d) - _bottom(s, d),
             "bit_line_voltage": lambda s, d, h: _bit(s, d),
             "source_line_voltage": lambda s, d, h: _source(s, d),

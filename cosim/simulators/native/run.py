@@ -16,6 +16,7 @@ from cosim.simulators.native.transient import Integrator
 
 if TYPE_CHECKING:
     from cosim.simulators.native.simulator import NativeSimulator
+    from netlists.array import Array
     from netlists.testbench import Testbench
 
 Floats = NDArray[np.float64]
@@ -31,22 +32,28 @@ def run_transient(
     return _Run(simulator, testbench, start).run()
 
 
+def stores_charge(array: Array) -> bool:
+    """Whether lines or devices of an array have any capacitance."""
+    wires, devices = array.parasitics, (array.cell.reram, array.cell.selector)
+    return max(wires.c_row, wires.c_col, wires.c_word) > 0 or any(
+        b.charge is not None for d in devices for b in getattr(d, "branches", ())
+    )
+
+
 class _Run:
     def __init__(self, simulator: NativeSimulator, testbench: Testbench, start: float) -> None:
         self._simulator, self._testbench, self._start = simulator, testbench, start
         self._analysis: Any = testbench.analysis
+        self._charged = simulator.line_capacitance and stores_charge(testbench.array)
         self._system = build_system(
             testbench.built_array,
             floating=testbench.floating,
             dynamic=True,
+            charged=self._charged,
             tolerance=simulator.tolerance,
             threads=simulator.threads,
         )
         self._stimuli = Stimuli(testbench)
-        wires = testbench.array.parasitics
-        self._charged = (
-            simulator.line_capacitance and max(wires.c_row, wires.c_col, wires.c_word) > 0
-        )
         self._integrator = self._make_integrator()
         self._recorder = Recorder(testbench, self._system)
         self._changes = deque(simulator.changes)
@@ -60,16 +67,16 @@ class _Run:
             return Integrator(
                 system=self._system, stimuli=self._stimuli, states=states, tolerance=tolerance
             )
-        from cosim.simulators.native.wires import WireIntegrator, WordLines
+        from cosim.simulators.native.wires import WireIntegrator
+        from cosim.simulators.native.word_lines import WordLines
 
         array = testbench.built_array
-        switched = array.cell.selector is not None and array.parasitics.c_word > 0
         return WireIntegrator(
             system=self._system,
             stimuli=self._stimuli,
             states=states,
             tolerance=tolerance,
-            word=WordLines(array, self._stimuli) if switched else None,
+            word=None if array.cell.selector is None else WordLines(array),
         )
 
     def run(self) -> tuple[Floats, dict[str, Floats], list[str]]:

@@ -58,8 +58,9 @@ class NativeSimulator:
         default it holds on ramps, whose points are a curve; elsewhere the error of the states
         alone decides, and a plateau is as few points as that allows.
     line_capacitance : bool
-        Charge the capacitances of the lines in transients. Otherwise wires are quasi-static: word
-        lines are at their drivers' voltages and no displacement current flows.
+        Charge the capacitances of the lines and of the devices in transients, and let the
+        temperature lag. Otherwise all of it is quasi-static: word lines are at their drivers'
+        voltages and no displacement current flows.
     train_from : int
         Trains of at least so many equal pulses are taken by jumps over the pulses between which
         little changes, with control of the error; 0: every pulse is integrated. The provenance
@@ -134,7 +135,7 @@ class NativeSimulator:
         if transient and (uncharged or getattr(testbench.array, "uncharged", False)):
             warnings.append(
                 "line capacitances are left out: wires are quasi-static; "
-                "NativeSimulator(line_capacitance=True) charges them"
+                "NativeSimulator(line_capacitance=True) charges them, and the devices"
             )
         if transient:
             from cosim.simulators.native.run import run_transient

@@ -45,15 +45,13 @@ def newton_step(system: ArraySystem, forcing: float) -> tuple[Floats, Floats, in
 
     factor = lines.factor_columns if system.parallel else lines.factor_rows
     du, dw = np.zeros_like(system.u), np.zeros_like(system.w)
-    hung = system.g1 + system.k_row if system.k_row else system.g1
     bad = factor(
-        hung, system.cols, system.bit.resistance, system.bit.start, system.bit.end,
-        system.a_row, system.last_row,
+        system.g1 + system.load_row, system.cols, system.bit.resistance, system.bit.start,
+        system.bit.end, system.a_row, system.last_row,
     )  # fmt: skip
-    hung = system.g2 + system.k_col if system.k_col else system.g2
     bad_col = lines.factor_columns(
-        hung, system.cols, system.source.resistance, system.source.start, system.source.end,
-        system.a_col, system.last_col,
+        system.g2 + system.load_col, system.cols, system.source.resistance, system.source.start,
+        system.source.end, system.a_col, system.last_col,
     )  # fmt: skip
     if max(bad, bad_col) < 0:
         count, reached = solve_newton(
@@ -71,7 +69,7 @@ def newton_step(system: ArraySystem, forcing: float) -> tuple[Floats, Floats, in
         system.bit,
         system.source,
         parallel=system.parallel,
-        loads=(system.k_row, system.k_col),
+        loads=(system.load_row[inner], system.load_col[inner]),
     )
     du[inner], dw[inner] = exact.solve(system.f_row[inner], system.f_col[inner])
     if not (np.isfinite(du).all() and np.isfinite(dw).all()):

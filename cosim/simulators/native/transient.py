@@ -72,7 +72,7 @@ class Integrator:
     def start(self, t: float) -> Convergence:
         """Solve at time `t` with the states held."""
         done = self._solve(t, self.states, 0.0)
-        self._rate = self.system.rates.copy()
+        self._rate = self.system.rates[: len(self.states)].copy()
         self._suggested = np.inf
         return done
 
