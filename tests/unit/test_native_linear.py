@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cosim.errors import ConfigError, NotConverged
+from cosim.simulators.native import mixed
 from cosim.simulators.native.direct import Lines, assemble
 from cosim.simulators.native.gmres import solve_newton
 from cosim.simulators.native.linear import LinearCrossbar
@@ -48,10 +49,25 @@ def crossbars(draw):
     return g, *families, rng.uniform(-1, 1, rows), rng.uniform(-1, 1, cols)
 
 
-@given(crossbars())
-@settings(max_examples=60, deadline=None)
-def test_krylov_equals_direct_solve(case):
-    g, row, column, v_row, v_column = case
+@contextmanager
+def mixed_precision_for_all():
+    kept = mixed.SMALLEST
+    mixed.SMALLEST = 0
+    try:
+        yield
+    finally:
+        mixed.SMALLEST = kept
+
+
+@pytest.mark.parametrize("first", [nullcontext, mixed_precision_for_all])
+@given(case=crossbars())
+@settings(max_examples=50, deadline=None)
+def test_krylov_equals_direct_solve(first, case):
+    with first():
+        compare_with_direct(*case)
+
+
+def compare_with_direct(g, row, column, v_row, v_column):
     try:
         slow = LinearCrossbar(g, row, column, method="direct").solve(v_row, v_column)
     except NotConverged:
@@ -103,6 +119,70 @@ def test_blocks_of_inputs_with_threads(wire, method):
     assert_allclose(found, LinearCrossbar(g, row, column).solve_many(v, none), rtol=1e-14)
     if method == "block":
         assert solve_blocks(array, v, np.zeros((27, 45)), 2)[1].all()
+
+
+REGIMES = {
+    "even": lambda rng, shape: rng.uniform(10e-6, 90e-6, shape),
+    "decades": lambda rng, shape: 10 ** rng.uniform(-6, -4, shape),
+    "corner": lambda rng, shape: np.kron(
+        [[1e-6, 1e-6], [1e-6, 9e-5]], np.ones(np.array(shape) // 2)
+    ),
+    "opens and shorts": lambda rng, shape: np.where(
+        rng.random(shape) < 0.1, 0.0, np.where(rng.random(shape) < 1e-4, 0.05, 5e-5)
+    ),
+}
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("wire", [0.35, 10.0])
+def test_mixed_precision_on_large_arrays(regime, wire):
+    rng = np.random.default_rng(7)
+    g = REGIMES[regime](rng, (210, 250))
+    row, column = lines(210, wire, None, "start", [5]), lines(250, 2 * wire, 30.0, "both")
+    v = rng.uniform(-0.2, 0.2, 210)
+    found = LinearCrossbar(g, row, column).solve(v, np.full(250, 0.05))
+    slow = LinearCrossbar(g, row, column, method="direct").solve(v, np.full(250, 0.05))
+    assert found.method == "mixed"
+    assert found.residual < 1e-12
+    scale = np.max(np.abs(slow.cell_current))
+    assert_allclose(found.cell_current, slow.cell_current, rtol=0, atol=1e-9 * scale)
+    assert_allclose(found.column_current, slow.column_current, rtol=0, atol=1e-9 * scale)
+    assert_allclose(found.row_voltage, slow.row_voltage, rtol=0, atol=1e-9)
+    assert_allclose(found.column_voltage, slow.column_voltage, rtol=0, atol=1e-9)
+    total = found.row_current.sum() + found.column_current.sum()
+    assert abs(total) <= 1e-10 * np.abs(found.row_current).sum()
+
+
+@pytest.mark.parametrize(("wire", "most"), [(0.35, 7), (2.0, 9), (10.0, 10)])
+def test_iterations_hardly_grow_with_size(wire, most):
+    rng = np.random.default_rng(8)
+    counts = []
+    for n in (256, 512):
+        driven = lines(n, wire, None, "start")
+        solved = LinearCrossbar(rng.uniform(1e-5, 9e-5, (n, n)), driven, driven).solve(
+            rng.uniform(-0.2, 0.2, n), np.zeros(n)
+        )
+        assert solved.method == "mixed"
+        counts.append(solved.iterations)
+    assert counts[1] <= min(counts[0] + 2, most)
+
+
+def test_another_way_where_mixed_precision_fails(monkeypatch):
+    g = np.full((210, 200), 5e-5)
+    driven = lines(210, 0.35, None, "start"), lines(200, 0.35, None, "start")
+    right = LinearCrossbar(g, *driven).solve(np.ones(210), np.zeros(200))
+    given = mixed.MixedSolver.solve
+
+    def spoilt(self, *args):
+        u, w, count = given(self, *args)
+        u[100, 100] = np.nan
+        return u, w, count
+
+    for wrong in (lambda *_: None, spoilt):
+        monkeypatch.setattr(mixed.MixedSolver, "solve", wrong)
+        solved = LinearCrossbar(g, *driven).solve(np.ones(210), np.zeros(200))
+        assert solved.method == "krylov"
+        assert_allclose(solved.cell_current, right.cell_current, rtol=1e-9)
 
 
 def test_single_cell_is_a_voltage_divider():

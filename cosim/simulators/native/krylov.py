@@ -11,14 +11,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from cosim.simulators.native.lines import (
-    _FAST,
-    CHUNK,
-    TILE,
-    Floats,
-    solve_columns,
-    solve_rows,
-)
+from cosim.simulators.native.lines import _FAST, TILE, Floats, solve_columns, solve_rows
 
 
 @njit(**_FAST)
@@ -95,26 +88,26 @@ def _column_pass(
     rows = x.shape[0]
     last = rows - 1
     dot = 0.0
-    for j0 in range(0, cols, CHUNK):
-        j1 = min(cols, j0 + CHUNK)
-        for i in range(rows):
-            for j in range(j0, j1):
-                x[i, j] += alpha * p[i, j]
-                f = residual[i, j] - alpha * z[i, j]
-                residual[i, j] = f
-                if i == last:
-                    f = f + z[i - 1, j] if i > 0 else f
-                    z[i, j] = f * inverse_last[j]
-                else:
-                    f = f + z[i - 1, j] if i > 0 else f
-                    z[i, j] = f * a[i, j]
-        for j in range(j0, j1):
-            dot += residual[last, j] * z[last, j]
-        for i in range(last - 1, -1, -1):
-            for j in range(j0, j1):
-                s = r * z[i, j] + a[i, j] * z[i + 1, j]
-                z[i, j] = s
-                dot += residual[i, j] * s
+    for i in range(rows):
+        for j in range(cols):
+            x[i, j] += alpha * p[i, j]
+            residual[i, j] -= alpha * z[i, j]
+        if i == 0:
+            for j in range(cols):
+                z[i, j] = residual[i, j] * (a[i, j] if i < last else inverse_last[j])
+        elif i < last:
+            for j in range(cols):
+                z[i, j] = (residual[i, j] + z[i - 1, j]) * a[i, j]
+        else:
+            for j in range(cols):
+                z[i, j] = (residual[i, j] + z[i - 1, j]) * inverse_last[j]
+    for j in range(cols):
+        dot += residual[last, j] * z[last, j]
+    for i in range(last - 1, -1, -1):
+        for j in range(cols):
+            s = r * z[i, j] + a[i, j] * z[i + 1, j]
+            z[i, j] = s
+            dot += residual[i, j] * s
     return dot
 
 

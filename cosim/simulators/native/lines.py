@@ -25,8 +25,6 @@ Floats = NDArray[np.float64]
 
 #: rows solved side by side in one vector register
 TILE = 8
-#: columns swept together, so that the forward sweep is still in cache on the way back
-CHUNK = 64
 
 
 def width(cols: int) -> int:
@@ -161,24 +159,22 @@ def solve_columns(
     rows = f.shape[0]
     dot = 0.0
     last = rows - 1
-    for j0 in range(0, cols, CHUNK):
-        j1 = min(cols, j0 + CHUNK)
-        if last > 0:
-            for j in range(j0, j1):
-                out[0, j] = f[0, j] * a[0, j]
-            for i in range(1, last):
-                for j in range(j0, j1):
-                    out[i, j] = (f[i, j] + out[i - 1, j]) * a[i, j]
-            for j in range(j0, j1):
-                out[last, j] = (f[last, j] + out[last - 1, j]) * inverse_last[j]
-        else:
-            for j in range(j0, j1):
-                out[0, j] = f[0, j] * inverse_last[j]
-        for j in range(j0, j1):
-            dot += f[last, j] * out[last, j]
-        for i in range(last - 1, -1, -1):
-            for j in range(j0, j1):
-                x = r * out[i, j] + a[i, j] * out[i + 1, j]
-                out[i, j] = x
-                dot += f[i, j] * x
+    if last > 0:
+        for j in range(cols):
+            out[0, j] = f[0, j] * a[0, j]
+        for i in range(1, last):
+            for j in range(cols):
+                out[i, j] = (f[i, j] + out[i - 1, j]) * a[i, j]
+        for j in range(cols):
+            out[last, j] = (f[last, j] + out[last - 1, j]) * inverse_last[j]
+    else:
+        for j in range(cols):
+            out[0, j] = f[0, j] * inverse_last[j]
+    for j in range(cols):
+        dot += f[last, j] * out[last, j]
+    for i in range(last - 1, -1, -1):
+        for j in range(cols):
+            x = r * out[i, j] + a[i, j] * out[i + 1, j]
+            out[i, j] = x
+            dot += f[i, j] * x
     return dot
