@@ -4,7 +4,8 @@ In a parallel update at +-V/2 [Choi2025] every cell of a selected row or column
 sees V/2 while only the crossing sees V. The dome is then much cooler and its
 vacancies nearly stand still. Here the drift equation itself is integrated over
 all pulses in one step (the state obeys one autonomous equation during the
-pulses and rests between them), so 1e6 pulses are as exact as one.
+pulses and rests between them), so 1e6 pulses are as exact as one. The
+cycle-to-cycle spread of the barrier enters as the mean rate of many pulses.
 
 The published figure is k = dG(V/2) / dG(V). Two readings of it are possible
 for a train of N half pulses and both are reported:
@@ -82,23 +83,21 @@ class Disturb:
         shape = (2, 2, len(self.counts), population.size)
         change = np.empty(shape)
         temperature = np.empty((2, 2, population.size))
-        for b, start in enumerate((window.g_max, window.g_min)):
-            density = population.density_at(start)
+        # From the densities: a conductance near the maximum has more than one.
+        starts = [population.conductance(c) for c in window.density]
+        for b, density in enumerate(window.density[:2]):
             for p, amplitude in enumerate((0.5 * self.up, 0.5 * self.down)):
                 for n, count in enumerate(self.counts):
-                    after = population.pulse(density, amplitude, count * self.width, access)
-                    change[b, p, n] = population.conductance(after) - start
-                table = population.pulse_map(amplitude, access)
-                rows = population.rows_of_devices
-                temperature[b, p] = [
-                    np.interp(np.log(d), table.log_density, table.temperature[r])
-                    for d, r in zip(density, rows, strict=True)
-                ]
-        middle = population.density_at(window.g_sp)
+                    after = population.train(density, amplitude, self.width, count, access)
+                    change[b, p, n] = population.conductance(after) - starts[b]
+                temperature[b, p] = population.pulse_map(amplitude, access).temperature_at(
+                    density, population.rows_of_devices
+                )
+        middle = window.density[2]
         fast = np.array(
             [
                 population.conductance(population.pulse(middle, v, self.fast_width, access))
-                - window.g_sp
+                - starts[2]
                 for v in (self.fast_up, self.fast_down)
             ]
         )
@@ -108,7 +107,7 @@ class Disturb:
             step=window.step,
             temperature=temperature,
             fast=fast,
-            window=(window.g_max, window.g_min, window.g_sp),
+            window=(starts[0], starts[1], starts[2]),
             n_states=window.n_states,
         )
 

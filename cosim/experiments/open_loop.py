@@ -83,34 +83,23 @@ class OpenLoop:
         amplitudes = np.array(one * self.ramps + pair)
         density = np.full(population.size, self.start)
         read = np.empty((amplitudes.size + 1, population.size))
-        read[0] = self._reading(population, density, rng)
+        states = np.empty_like(read)
+        read[0], states[0] = self._reading(population, density, rng), density
         for index, amplitude in enumerate(amplitudes, start=1):
             access = access_up if amplitude > 0 else access_down
             density = population.pulse(density, float(amplitude), self.width, access, rng)
-            read[index] = self._reading(population, density, rng)
-        return self._reduce(amplitudes, read)
+            read[index], states[index] = self._reading(population, density, rng), density
+        return self._reduce(amplitudes, read, states)
 
     def _reading(self, population: Population, density: Floats, rng: np.random.Generator) -> Floats:
         g = population.conductance(density)
         return noise.read(g, 1e-3, rng) if self.read_noise else g
 
-    def _reduce(self, amplitudes: Floats, read: Floats) -> OpenLoopResult:
-        period = 2 * self.ramp
-        tops = [
-            read[k * period + self.ramp - self.window + 1 : k * period + self.ramp + 1]
-            for k in range(self.ramps)
-        ]
-        bottoms = [
-            read[(k + 1) * period - self.window + 1 : (k + 1) * period + 1]
-            for k in range(self.ramps)
-        ]
-        g_max = np.mean(tops, axis=(0, 1))
-        g_min = np.mean(bottoms, axis=(0, 1))
+    def _reduce(self, amplitudes: Floats, read: Floats, states: Floats) -> OpenLoopResult:
         # The first half of the alternating pulses walks to the symmetry point.
         tail = read[-(self.alternating // 2) - 1 :]
-        steps = np.abs(np.diff(tail, axis=0))
-        g_sp = tail.mean(axis=0)
-        signed = np.diff(tail, axis=0) * np.sign(amplitudes[-steps.shape[0] :])[:, None]
+        g_max, g_min, g_sp = self._ends(read)
+        signed = np.diff(tail, axis=0) * np.sign(amplitudes[-tail.shape[0] + 1 :])[:, None]
         mean_step = signed.mean(axis=0)
         return OpenLoopResult(
             amplitudes=amplitudes,
@@ -118,11 +107,25 @@ class OpenLoop:
             g_max=g_max,
             g_min=g_min,
             g_sp=g_sp,
+            density=self._ends(states),
             step=mean_step,
             n_states=(g_max - g_min) / mean_step,
             skew=(g_max - g_sp) / (g_max - g_min),
             nsr=signed.std(axis=0) / mean_step,
         )
+
+    def _ends(self, values: Floats) -> tuple[Floats, Floats, Floats]:
+        """Means at the top of the ramps, at their bottom, and over the alternating pulses."""
+        period = 2 * self.ramp
+        spans = [
+            [
+                slice(end - self.window + 1, end + 1)
+                for end in first + period * np.arange(self.ramps)
+            ]
+            for first in (self.ramp, period)
+        ]
+        top, bottom = (np.mean([values[part] for part in side], axis=(0, 1)) for side in spans)
+        return top, bottom, values[-(self.alternating // 2) - 1 :].mean(axis=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,6 +140,8 @@ class OpenLoopResult:
         Read before the first and after every pulse [S].
     g_max, g_min, g_sp, step : ndarray, shape (k,)
         [S]
+    density : tuple of ndarray, shape (k,)
+        C / 1e25 at G_max, G_min and the symmetry point.
     n_states, skew, nsr : ndarray, shape (k,)
     """
 
@@ -145,6 +150,7 @@ class OpenLoopResult:
     g_max: Floats
     g_min: Floats
     g_sp: Floats
+    density: tuple[Floats, Floats, Floats]
     step: Floats
     n_states: Floats
     skew: Floats

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.experiments.pulse_map import Access, Floats, PulseMap, build_map
+from compact_models.errors import ParameterError
+from cosim.experiments.pulse_map import BOLTZMANN, Access, Floats, PulseMap, build_map
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,30 +69,53 @@ class Population:
 
     def conductance(self, density: Floats, read_voltage: float = 0.2) -> Floats:
         """Return the conductance [S] of every device at C / 1e25 = `density`."""
-        key = ("read", read_voltage)
-        if key not in self._table:
-            self._table[key] = build_map(
-                self.model, read_voltage, Access(), self._table["radii"], points=400
-            )
-        table = self._table[key]
-        logs = np.log(table.current / read_voltage)
+        log_density, logs = self._read_table(read_voltage)
         out = np.empty_like(density)
         for r in np.unique(self._table["row"]):
             who = self._table["row"] == r
-            out[who] = np.exp(np.interp(np.log(density[who]), table.log_density, logs[r]))
+            out[who] = np.exp(np.interp(np.log(density[who]), log_density, logs[r]))
         return out
 
     def density_at(self, conductance: Floats | float, read_voltage: float = 0.2) -> Floats:
-        """Return C / 1e25 of every device at a conductance [S]."""
-        self.conductance(np.ones(self.size), read_voltage)
-        table = self._table[("read", read_voltage)]
+        """Return C / 1e25 of every device at a conductance [S], on the branch of the window.
+
+        The published law rises to a maximum (93.8 uS at 4.7e25 /m3), falls a little and rises
+        again; one conductance has up to three densities. The one below the maximum is returned,
+        where all published states lie.
+
+        Raises
+        ------
+        ParameterError
+            If a device does not reach its conductance on that branch.
+        """
+        log_density, logs = self._read_table(read_voltage)
         wanted = np.log(np.broadcast_to(np.asarray(conductance, float), (self.size,)))
         out = np.empty(self.size)
         for r in np.unique(self._table["row"]):
             who = self._table["row"] == r
-            logs = np.log(table.current[r] / read_voltage)
-            out[who] = np.exp(np.interp(wanted[who], logs, table.log_density))
+            falling = np.flatnonzero(np.diff(logs[r]) <= 0.0)
+            end = int(falling[0]) + 1 if falling.size else logs[r].size
+            branch = logs[r][:end]
+            if not np.all((wanted[who] >= branch[0]) & (wanted[who] <= branch[-1])):
+                low, high = np.exp(branch[[0, -1]]) * 1e6
+                raise ParameterError(
+                    thing="no vacancy density below the maximum of the conductance reads as [uS]",
+                    value=sorted({round(float(g) * 1e6, 3) for g in np.exp(wanted[who])}),
+                    limit=f"{low:.4g} to {high:.5g} uS at {read_voltage:g} V for a filament of "
+                    f"{self._table['radii'][r] * 1e9:.3g} nm",
+                    next_step="Choose a conductance inside the window, or start from a density",
+                )
+            out[who] = np.exp(np.interp(wanted[who], branch, log_density[:end]))
         return out
+
+    def _read_table(self, read_voltage: float) -> tuple[Floats, Floats]:
+        """ln(C / 1e25), and ln of the conductance over (radius, density)."""
+        key = ("read", read_voltage)
+        if key not in self._table:
+            read = build_map(self.model, read_voltage, Access(), self._table["radii"], points=400)
+            self._table[key] = (read.log_density, np.log(read.current / read_voltage))
+        table: tuple[Floats, Floats] = self._table[key]
+        return table
 
     def pulse_map(self, amplitude: float, access: Access) -> PulseMap:
         """Return the (cached) map of a pulse amplitude."""
@@ -123,6 +147,22 @@ class Population:
             density[chosen], width, self._table["row"][chosen], total
         )
         return after
+
+    def train(
+        self, density: Floats, amplitude: float, width: float, count: int, access: Access
+    ) -> Floats:
+        """Return densities after `count` equal pulses, at the mean rate of all cycles.
+
+        A normal cycle-to-cycle spread sigma of the barrier makes the rate log-normal: its mean
+        is exp(sigma^2 / 2 (kT)^2) times that at the mean barrier. The heat of the first pulse
+        is taken for all, as if the state moved little.
+        """
+        table = self.pulse_map(amplitude, access)
+        shift = self.barrier_set if amplitude > 0 else self.barrier_reset
+        if self.cycle_sigma > 0:
+            heat = BOLTZMANN * table.temperature_at(density, self._table["row"])
+            shift = shift - self.cycle_sigma**2 / (2.0 * heat)
+        return table.apply(density, count * width, self._table["row"], shift)
 
 
 def draw_population(

@@ -47,25 +47,41 @@ class Access:
         With ``current(gate=, drain=, source=, bulk=)``; its drain is the ReRAM's bottom.
     gate : float
         [V]
+
+    Notes
+    -----
+    A RESET pulse is a positive voltage on the source line, as in the arrays: it takes gate
+    overdrive and adds body effect, so the same gate conducts less than under SET.
     """
 
     resistance: float = 0.0
     transistor: Any = None
     gate: float = 3.3
 
-    def current(self, drop: Floats) -> Floats:
-        """Return the current through the access element at a voltage across it [A]."""
+    def current(self, drop: Floats, amplitude: float = 0.0) -> Floats:
+        """Return the current through the access element towards the source line [A].
+
+        Parameters
+        ----------
+        drop : ndarray
+            Voltage across the element, with the sign of the current [V].
+        amplitude : float
+            Bit line minus source line [V]; a negative one stands on the source line.
+        """
         if self.transistor is None:
             return drop / max(self.resistance, 1e-9)
-        return np.asarray(self.transistor.current(gate=self.gate, drain=drop, source=0.0, bulk=0.0))
+        line = max(-amplitude, 0.0)
+        return np.asarray(
+            self.transistor.current(gate=self.gate, drain=line + drop, source=line, bulk=0.0)
+        )
 
 
 @lru_cache(maxsize=8)
-def selector(gate: float) -> Access:
+def selector(gate: float, parameters: str = "nmos_3v3") -> Access:
     """Return the 1T1R's own transistor at a gate voltage [V]."""
     from compact_models import load_model
 
-    return Access(transistor=load_model("nmos_3v3"), gate=gate)
+    return Access(transistor=load_model("nmos_3v3", parameters), gate=gate)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,6 +146,14 @@ class PulseMap:
             here = np.abs(np.interp(ends[0][who], self.log_density, self.current[r]))
             out[who] = np.where(still, here, share) * widths[who]
         return np.asarray(abs(self.amplitude) * out)
+
+    def temperature_at(self, density: Floats, row: NDArray[np.intp]) -> Floats:
+        """Return the temperature of the dome during the pulse [K]; arguments as in `apply`."""
+        out = np.empty_like(density)
+        for r in np.unique(row):
+            who = row == r
+            out[who] = np.interp(np.log(density[who]), self.log_density, self.temperature[r])
+        return out
 
     def apply(
         self, density: Floats, width: Floats | float, row: NDArray[np.intp], shift: Floats | float
@@ -273,7 +297,7 @@ def access_drop(
             held={"c": density, "phi": 1.0},
             parameters={"r": radius},
         ).current("top")
-        return np.asarray(access.current(sign * drop) - device) * sign
+        return np.asarray(access.current(sign * drop, amplitude) - device) * sign
 
     radii = np.full(density.shape, model.parameters["r"]) if radius is None else radius
     bracket = (np.zeros(density.shape), np.full(density.shape, abs(amplitude)))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from compact_models import load_model
-from compact_models.errors import ConfigError
+from compact_models.errors import ConfigError, ParameterError
 from cosim.experiments.disturb import Disturb
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.program_verify import ProgramVerify
-from cosim.experiments.pulse_map import Access, build_map
+from cosim.experiments.pulse_map import Access, build_map, selector
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,51 @@ def test_a_higher_barrier_slows_by_the_boltzmann_factor(reram, one):
 def test_density_and_conductance_are_inverse(one):
     for g in (1e-5, 5e-5, 9e-5):
         assert one.conductance(one.density_at(g))[0] == pytest.approx(g, rel=1e-6)
+
+
+def test_a_conductance_has_the_density_below_the_maximum(one):
+    """93.8 uS at 4.7e25: above it the published law falls, then rises again."""
+    density = np.array([3.0, 4.0, 4.6])
+    for c in density:
+        g = one.conductance(np.array([c]))
+        assert one.density_at(g)[0] == pytest.approx(c, rel=2e-3)
+    for beyond in (95e-6, 150e-6):
+        with pytest.raises(ParameterError, match=r"below the maximum.*93\.768"):
+            one.density_at(beyond)
+
+
+def test_disturb_starts_from_the_state_that_was_reached(reram):
+    """Without series resistance trains end above the maximum, where conductances are ambiguous."""
+    cells = draw_population(reram, 1, np.random.default_rng(0), spread=False, cycle=False)
+    rng = np.random.default_rng(0)
+    loop = OpenLoop(read_noise=False).run(cells, Access(), Access(), rng)
+    assert loop.density[0][0] > 5.0
+    found = Disturb(up=1.35, down=-1.3, counts=(1,)).run(cells, Access(), rng)
+    start = loop.density[0]
+    assert found.window[0][0] == cells.conductance(start)[0]
+    after = cells.pulse(start, 0.675, 2.5e-6, Access())
+    change = cells.conductance(after) - cells.conductance(start)
+    assert found.change[0, 0, 0] == pytest.approx(change, rel=1e-9)
+
+
+def test_many_pulses_go_at_their_mean_rate(reram):
+    cells = draw_population(reram, 64, np.random.default_rng(0), spread=False)
+    rng, access = np.random.default_rng(5), Access(resistance=800.0)
+    start = np.full(64, 2.0)
+    density = start
+    for _ in range(200):
+        density = cells.pulse(density, -0.9, 1e-7, access, rng)
+    at_once = cells.train(start, -0.9, 1e-7, 200, access)
+    slow = cells.pulse(start, -0.9, 200e-7, access)
+    assert (at_once - start)[0] == pytest.approx((density - start).mean(), rel=0.05)
+    assert (at_once - start)[0] / (slow - start)[0] > 1.5
+
+
+def test_reset_stands_on_the_source_line():
+    """As in the arrays: the overdrive of the gate shrinks by what the source line has."""
+    access, drop = selector(3.3), np.array([0.05])
+    assert 0.05 / access.current(drop, 1.3)[0] == pytest.approx(305, rel=0.01)
+    assert 0.05 / -access.current(-drop, -1.3)[0] > 400
 
 
 def test_zero_amplitude_is_refused(reram):
