@@ -154,7 +154,7 @@ class MixedPrecision(AnalogSgd):
         """Add to the digital matrix; pulse where it holds a whole step."""
         a = self.array
         kernels.mixed_batch(
-            a.w, a.fixed, a.law, a.noise, a.bounds, self.chi, xs, ds,
+            a.w, a.planes, a.law, a.noise, a.bounds, self.chi, xs, ds,
             np.float32(rate), np.float32(a.step), a.rng,
         )  # fmt: skip
 
@@ -198,8 +198,8 @@ class TikiTaka:
         reads = 1 if o.sweep is None else min(rows, max(1, round(rows * o.every / o.sweep)))
         transfer.transfer_batch(
             self.mode,
-            a.w, a.fixed, a.law, a.noise, a.bounds,
-            c.w, c.fixed, c.law, c.noise, c.bounds,
+            a.w, a.planes, a.law, a.noise, a.bounds,
+            c.w, c.planes, c.law, c.noise, c.bounds,
             self.h, self.chop, self.reference, self.average, self.counter, self.scales,
             xs, ds, rate, o.fast, a.step, c.step, o.every, reads, o.lift,
             np.float32(o.read_sigma * a.weight_range), o.memory, o.flip,

@@ -100,7 +100,7 @@ class DeviceArray:
         self.pulses = pulses or Pulses()
         self.rng = new_state(noise)
         shape = (inputs, outputs)
-        self.fixed = self._draw_devices(np.random.default_rng(spread), shape, reference)
+        self.planes = self._draw_devices(np.random.default_rng(spread), shape, reference)
         grid = np.linspace(0.0, 1.0, KNOTS)
         self.law = np.stack([device.up.step(grid), -device.down.step(grid)]).astype(np.float32)
         self.noise = np.array(
@@ -125,13 +125,11 @@ class DeviceArray:
         high = 1.0 + spread.conductance_max * rng.standard_normal(shape)
         common = np.exp(spread.step * rng.standard_normal(shape))
         tilt = np.exp(spread.up_down * rng.standard_normal(shape))
-        fixed = np.empty((*shape, 4), np.float32)
-        fixed[..., 0] = (low - zero) * unit
         # A window may be small but not vanish or turn over.
-        fixed[..., 1] = np.maximum(high - low, 0.1) * unit
-        fixed[..., 2] = common * tilt
-        fixed[..., 3] = common / tilt
-        return fixed
+        span = np.maximum(high - low, 0.1) * unit
+        return np.stack([(low - zero) * unit, span, common * tilt, common / tilt]).astype(
+            np.float32
+        )
 
     def _shift(self, cycles: int = 200, averaged: int = 40) -> None:
         """Alternate up and down pulses and make the mean of the last cycles each zero."""
@@ -143,7 +141,7 @@ class DeviceArray:
                 if cycle >= cycles - averaged:
                     total += self.w
         zero = (total / (2 * averaged)).astype(np.float32)
-        self.fixed[..., 0] -= zero
+        self.planes[0] -= zero
         self.w -= zero
 
     @property
@@ -162,11 +160,12 @@ class DeviceArray:
         """Weight of every device's own symmetry point."""
         u = np.linspace(0.0, 1.0, 513)
         up, down = self.device.up.step(u), -self.device.down.step(u)
-        ratio = self.fixed[..., 2].astype(float) / self.fixed[..., 3]
+        low, span, rise, fall = self.planes
+        ratio = rise.astype(float) / fall
         # Up steps times the ratio equal down steps where down / up reaches the ratio.
         quotient = np.maximum.accumulate(down / np.maximum(up, 1e-12))
         position = np.interp(ratio, quotient, u)
-        return (self.fixed[..., 0] + position * self.fixed[..., 1]).astype(np.float32)
+        return (low + position * span).astype(np.float32)
 
     def program(self, weights: NDArray[Any], *, sigma: float = 0.0) -> None:
         """Set weights, clipped to each device's window; `sigma` is the programming noise."""
@@ -178,8 +177,8 @@ class DeviceArray:
         if sigma > 0.0:
             target = target.copy()
             products.add_noise(target, np.float32(sigma), self.rng)
-        low = self.fixed[..., 0] + self.bounds[0] * self.fixed[..., 1]
-        high = self.fixed[..., 0] + self.bounds[1] * self.fixed[..., 1]
+        low, span = self.planes[:2]
+        low, high = low + self.bounds[0] * span, low + self.bounds[1] * span
         self.w = np.clip(target, low, high)
 
     def update(self, xs: Matrix, ds: Matrix, rate: float) -> int:
@@ -192,14 +191,14 @@ class DeviceArray:
         """
         return int(
             kernels.sgd_batch(
-                self.w, self.fixed, self.law, self.noise, self.bounds, xs, ds,
+                self.w, self.planes, self.law, self.noise, self.bounds, xs, ds,
                 rate / self.step, self.pulses.length, self.pulses.managed, self.half_select,
                 self.rng,
             )
         )  # fmt: skip
 
     def _pulse_each(self, counts: NDArray[np.int32]) -> None:
-        kernels.pulse_each(self.w, counts, self.fixed, self.law, self.noise, self.bounds, self.rng)
+        kernels.pulse_each(self.w, counts, self.planes, self.law, self.noise, self.bounds, self.rng)
 
     def pulse(self, counts: NDArray[Any]) -> None:
         """Give every device its own signed number of pulses."""
@@ -212,10 +211,12 @@ class DeviceArray:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that changes while training, for a checkpoint."""
-        return {"w": self.w, "fixed": self.fixed, "rng": self.rng}
+        fixed = np.ascontiguousarray(np.moveaxis(self.planes, 0, -1))
+        return {"w": self.w, "fixed": fixed, "rng": self.rng}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Take back what `state` gave."""
         self.w = np.array(state["w"], np.float32)
-        self.fixed = np.array(state["fixed"], np.float32)
+        fixed = np.asarray(state["fixed"], np.float32)
+        self.planes = np.ascontiguousarray(np.moveaxis(fixed, -1, 0))
         self.rng = np.array(state["rng"], np.uint64)

@@ -7,19 +7,11 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from cosim.network.blocks import count_bits
 from cosim.network.random import STRIDE, mix
 
 LONGEST_TRAIN = 63
 DIGITS = 16
-
-
-@nb.njit(inline="always")
-def count_bits(word: Any) -> Any:
-    """Number of set bits of a uint64."""
-    v = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    v = (v & np.uint64(0x3333333333333333)) + ((v >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    v = (v + (v >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((v * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @nb.njit(cache=True, error_model="numpy")

@@ -12,47 +12,37 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from cosim.network.kernels import pulse_outer, pulse_row, some_pulses
-from cosim.network.random import GAUSS, STRIDE, next_gauss, next_uniform
+from cosim.network.kernels import pulse_outer
+from cosim.network.pulses import pulse_row, some_pulses, whole_blocks
+from cosim.network.random import GAUSS, next_gauss, next_uniform
 
 PLAIN, FILTERED, CHOPPED, DYNAMIC = 0, 1, 2, 3
 
 
 @nb.njit(cache=True, error_model="numpy")
 def quiet_row(
-    row: Any, mode: Any, a: Any, c: Any, c_fixed: Any, c_law: Any, c_noise: Any, c_bounds: Any,
+    row: Any, mode: Any, a: Any, c: Any, c_planes: Any, c_law: Any, c_noise: Any, c_bounds: Any,
     h: Any, reference: Any, average: Any, gain: Any, grain: Any, memory: Any, rng: Any,
 ) -> Any:  # fmt: skip
     """`transfer_row` without reading noise: nothing hangs on the device before."""
     size = a.shape[1]
     line, gathered, means, zero = a[row], h[row], average[row], reference[row]
-    hits = np.empty((5, size), np.int32)
-    wanted = np.empty(size, np.int8)
+    room = whole_blocks(size)
+    numbers, sides = np.zeros(room, np.int32), np.zeros(room, np.int32)
     if mode == DYNAMIC:
         for j in range(size):
             means[j] += memory * (line[j] - means[j])
+    found = 0
     for j in range(size):
         gathered[j] += gain * (line[j] - zero[j])
         steps = gathered[j] / grain
         n = (1 if steps >= 1.0 else 0) - (1 if steps <= -1.0 else 0)
         gathered[j] -= n * grain
-        wanted[j] = n
-    found, skipped = 0, 0
-    for j in range(size):
-        # The draw of the reading that has no noise.
-        skipped += 1
-        hits[0, found] = j
-        hits[1, found] = 1
-        hits[2, found] = 1 if wanted[j] < 0 else 0
-        hits[3, found] = skipped
-        hit = wanted[j] != 0
-        found += hit
-        skipped = 0 if hit else skipped
-    if found > 0:
-        places = np.empty((8, size), np.float32)
-        draws = np.zeros((2, size), np.uint64)
-        pulse_row(row, c, c_fixed, c_law, c_noise, c_bounds, hits, places, draws, found, rng)
-    rng[0] += np.uint64(skipped) * STRIDE
+        numbers[j] = abs(n)
+        sides[j] = n < 0
+        found += abs(n)
+    # Every reading takes a random number, also where it has no noise.
+    pulse_row(row, c, c_planes, c_law, c_noise, c_bounds, numbers, sides, np.int32(1), rng)
     return found
 
 
@@ -62,7 +52,7 @@ def transfer_row(
     mode: Any,
     a: Any,
     c: Any,
-    c_fixed: Any,
+    c_planes: Any,
     c_law: Any,
     c_noise: Any,
     c_bounds: Any,
@@ -88,7 +78,7 @@ def transfer_row(
     quiet = read_sigma == np.float32(0.0) and mode != PLAIN
     if quiet:
         total = quiet_row(
-            row, mode, a, c, c_fixed, c_law, c_noise, c_bounds, h, reference, average,
+            row, mode, a, c, c_planes, c_law, c_noise, c_bounds, h, reference, average,
             gain * sign, grain, memory, rng,
         )  # fmt: skip
     for j in range(0 if quiet else a.shape[1]):
@@ -106,7 +96,7 @@ def transfer_row(
             h[row, j] -= n * grain if wanted > 0.0 else -n * grain
         total += n
         if n > 0:
-            some_pulses(c, row, j, n, wanted > 0.0, c_fixed, c_law, c_noise, c_bounds, rng)
+            some_pulses(c, row, j, n, wanted > 0.0, c_planes, c_law, c_noise, c_bounds, rng)
     if mode >= CHOPPED and next_uniform(rng) < flip:
         chop[row] = -sign
         if mode == DYNAMIC:
@@ -119,12 +109,12 @@ def transfer_row(
 def transfer_batch(
     mode: Any,
     a: Any,
-    a_fixed: Any,
+    a_planes: Any,
     a_law: Any,
     a_noise: Any,
     a_bounds: Any,
     c: Any,
-    c_fixed: Any,
+    c_planes: Any,
     c_law: Any,
     c_noise: Any,
     c_bounds: Any,
@@ -187,7 +177,7 @@ def transfer_batch(
             scales[0] += 0.001 * (top - scales[0])
             strength = fast / scales[0]
             on_a += pulse_outer(
-                a, a_fixed, a_law, a_noise, a_bounds, chopped, ds[s], strength, longest, managed,
+                a, a_planes, a_law, a_noise, a_bounds, chopped, ds[s], strength, longest, managed,
                 half, bits_x, bits_d, rng,
             )  # fmt: skip
         counter[0] += 1
@@ -196,7 +186,7 @@ def transfer_batch(
             gain = lift * rate * scales[0] / (fast * a_grain)
             for _ in range(reads):
                 on_c += transfer_row(
-                    counter[1], mode, a, c, c_fixed, c_law, c_noise, c_bounds, h, chop,
+                    counter[1], mode, a, c, c_planes, c_law, c_noise, c_bounds, h, chop,
                     reference, average, gain, c_grain, read_sigma, memory, flip, rng,
                 )  # fmt: skip
                 counter[1] = (counter[1] + 1) % a.shape[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim.behavioural import DeviceSpread, PulseResponse, soft_bounds
-from cosim.network import kernels
+from cosim.network import pulses
 from cosim.network.algorithms import Analog, TransferOptions
 from cosim.network.crossbar import DeviceArray, Pulses
 
@@ -24,16 +24,12 @@ def test_rows_of_pulses_are_single_pulses_in_turn(device):
     counts = rng.integers(-4, 5, (9, 21)) * (rng.random((9, 21)) < 0.6)
     one, many = (DeviceArray(device, 9, 21, seed=2) for _ in range(2))
     one.pulse(counts)
-    room = np.zeros((8, 21), np.float32), np.zeros((2, 21), np.uint64)
     for row in range(9):
-        columns = np.flatnonzero(counts[row])
-        hits = np.zeros((5, 21), np.int32)
-        hits[0, : columns.size] = columns
-        hits[1, : columns.size] = np.abs(counts[row, columns])
-        hits[2, : columns.size] = counts[row, columns] < 0
-        kernels.pulse_row(
-            row, many.w, many.fixed, many.law, many.noise, many.bounds, hits, *room,
-            columns.size, many.rng,
+        numbers, sides = np.zeros(32, np.int32), np.zeros(32, np.int32)
+        numbers[:21], sides[:21] = np.abs(counts[row]), counts[row] < 0
+        pulses.pulse_row(
+            row, many.w, many.planes, many.law, many.noise, many.bounds, numbers, sides,
+            np.int32(0), many.rng,
         )  # fmt: skip
     assert np.array_equal(one.w, many.w)
     assert one.rng == many.rng
