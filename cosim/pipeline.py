@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from netlists import Array
 
 STUDY_COPY = "study.toml"
-# Cells of the step in progress, kept for the case that it is interrupted.
-FINISHED_CELLS = ".cells"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,19 +100,6 @@ def result_key(study: StudyFile, array: Array, what: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def finished(path: Path, key: str) -> xr.Dataset | None:
-    """The dataset in a file if it is whole and was made for `key`."""
-    from cosim.dataset import load
-
-    if not path.is_file():
-        return None
-    try:
-        dataset = load(path)
-    except DataError:
-        return None
-    return dataset if dataset.attrs.get("study_key") == key else None
-
-
 def carry_on(array: Array, dataset: xr.Dataset) -> Array:
     """The array in the state that an experiment left it in.
 
@@ -159,7 +144,7 @@ def run_study(
         and the next call goes on from them.
     """
     from cosim.dataset import save
-    from cosim.experiments.resume import run_resumed
+    from cosim.experiments.resume import FINISHED_CELLS, finished, run_resumed
     from cosim.report import describe
 
     started = time.monotonic()

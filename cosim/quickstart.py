@@ -8,9 +8,8 @@ through the behavioural tile, and the two are compared where both were read.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from cosim.config import StudyFile
     from cosim.pipeline import JobResult
-    from netlists import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +87,14 @@ class Quickstart:
         from cosim.calibration import calibrate
         from cosim.digits_job import read_digits
         from cosim.experiments import Cycling, Forming, PulseUpdate
-        from cosim.experiments.resume import run_resumed
-        from cosim.pipeline import FINISHED_CELLS, JobResult, carry_on
+        from cosim.experiments.resume import FINISHED_CELLS, FinishedSteps, run_resumed
+        from cosim.pipeline import JobResult, carry_on, result_key
         from cosim.report import Plot, Section, describe
 
         array = build_array(study)
         seed, simulator = study.seed, study.engine
-        steps = _Steps(
-            folder=folder, study=study, array=array, settings=self, fresh=fresh, progress=progress
+        steps = FinishedSteps(
+            folder=folder, key=result_key(study, array, self), fresh=fresh, progress=progress
         )
 
         def run(experiment: Any, offset: int) -> Callable[[], xr.Dataset]:
@@ -161,37 +159,6 @@ def _after(updates: xr.Dataset, pulses: int) -> xr.Dataset:
     first = updates["conductance"].isel(pulse=pulses - 1)
     later["initial_conductance"] = updates["initial_conductance"].copy(data=first.values)
     return later
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Steps:
-    """Datasets in a folder, made once."""
-
-    folder: Path
-    study: StudyFile
-    array: Array
-    settings: Quickstart
-    fresh: bool
-    progress: bool
-    done: dict[str, xr.Dataset] = field(default_factory=dict)
-
-    def get(self, name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
-        """The dataset called `name`: from the folder if it belongs to this study, else made."""
-        from cosim.dataset import save
-        from cosim.pipeline import finished, result_key
-
-        key = result_key(self.study, self.array, (name, self.settings))
-        path = self.folder / f"{name}.nc"
-        dataset = None if self.fresh else finished(path, key)
-        if self.progress:
-            state = "already there" if dataset is not None else "running"
-            print(f"  {name.replace('_', ' ')}: {state}", file=sys.stderr, flush=True)
-        if dataset is None:
-            dataset = make()
-            dataset.attrs["study_key"] = key
-            save(dataset, path)
-        self.done[name] = dataset
-        return dataset
 
 
 def _fit_figures(report: Any) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Finished cells on disk, so that an interrupted experiment goes on where it stopped."""
+"""Finished work on disk, so that what was interrupted goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ import inspect
 import json
 import os
 import shutil
+import sys
 import tempfile
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.content import code_fingerprint, content_hash
-from cosim.experiments.cells import Group, Measured
+from cosim.errors import DataError
+from cosim.experiments.groups import Group, Measured
 from cosim.simulators.base import Result, RunProvenance, Simulator
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _PROVENANCE = "provenance"
+# Below the output folder of a study, while a step of it is in progress.
+FINISHED_CELLS = ".cells"
+FINISHED_PARTS = ".parts"
+
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +67,10 @@ class FinishedCells:
 
     def load(self, group: Group) -> Measured | None:
         """Return what was measured, or None when it is not there or cannot be read."""
-        try:
-            with np.load(self._path(group), allow_pickle=False) as file:
-                outputs = {n: file[n] for n in file.files if n != _PROVENANCE}
-                records = json.loads(str(file[_PROVENANCE]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        outputs = _read_arrays(self._path(group))
+        if outputs is None or _PROVENANCE not in outputs:
             return None
+        records = json.loads(str(outputs.pop(_PROVENANCE)))
         results = tuple(
             Result(
                 axis=np.empty(0),
@@ -76,13 +83,117 @@ class FinishedCells:
 
     def store(self, group: Group, measured: Measured) -> None:
         """Write what was measured, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         records = json.dumps([asdict(r.provenance) for r in measured.results])
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            arrays: dict[str, Any] = {_PROVENANCE: np.array(records), **measured.outputs}
-            np.savez(file, **arrays)
-        Path(name).replace(self._path(group))
+        _write_arrays(self._path(group), {_PROVENANCE: np.array(records), **measured.outputs})
+
+
+def _read_arrays(path: Path) -> Arrays | None:
+    """Arrays of a file, or None when it is not there or cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {n: file[n] for n in file.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write a file of arrays, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(handle, "wb") as file:
+        given: dict[str, Any] = arrays
+        np.savez(file, **given)
+    Path(name).replace(path)
+
+
+def finished(path: Path, key: str) -> xr.Dataset | None:
+    """The dataset in a file if it is whole and was made for `key`."""
+    from cosim.dataset import load
+
+    if not path.is_file():
+        return None
+    try:
+        dataset = load(path)
+    except DataError:
+        return None
+    return dataset if dataset.attrs.get("study_key") == key else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FinishedSteps:
+    """Steps of a job, each made once: datasets in a folder, and arrays until the job is done.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the datasets are kept as ``NAME.nc``; without it nothing is kept.
+    key : str
+        Of what all steps depend on; a step made for another one is made again.
+    fresh : bool
+        Make every step again.
+    progress : bool
+        Say on standard error what is made.
+    label : str
+        Of the job, in what is said.
+    done : dict of str to xarray.Dataset
+        The steps so far.
+    """
+
+    folder: Path | None
+    key: str
+    fresh: bool = False
+    progress: bool = False
+    label: str = ""
+    done: dict[str, xr.Dataset] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Forget parts of an interrupted job where everything is made again."""
+        if self.fresh:
+            self.close()
+
+    def get(self, name: str, make: Callable[[], xr.Dataset], depends: object = None) -> xr.Dataset:
+        """Return the dataset called `name`: of the folder if it belongs to this job, else made.
+
+        Parameters
+        ----------
+        make : callable
+            Returns a dataset as :func:`cosim.dataset.save` takes it.
+        depends : object
+            What this step depends on beside the key.
+        """
+        from cosim.dataset import save
+
+        key = content_hash((self.key, name, depends))[:16]
+        path = None if self.folder is None else self.folder / f"{name}.nc"
+        dataset = None if self.fresh or path is None else finished(path, key)
+        if self.progress:
+            state = "already there" if dataset is not None else "running"
+            text = f"{self.label}{name.replace('_', ' ')}: {state}"
+            print(f"  {text}", file=sys.stderr, flush=True)
+        if dataset is None:
+            dataset = make()
+            dataset.attrs["study_key"] = key
+            if path is not None:
+                save(dataset, path)
+        self.done[name] = dataset
+        return dataset
+
+    def part(self, name: str, make: Callable[[], Arrays], depends: object = None) -> Arrays:
+        """Return arrays of a part of a step; they are kept until :meth:`close`."""
+        if self.folder is None:
+            return make()
+        hashed = content_hash((self.key, name, depends))
+        path = self.folder / FINISHED_PARTS / f"{hashed}.npz"
+        arrays = _read_arrays(path)
+        if arrays is None:
+            arrays = make()
+            _write_arrays(path, arrays)
+        return arrays
+
+    def close(self) -> None:
+        """Remove the parts: their steps are done."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder / FINISHED_PARTS, ignore_errors=True)
 
 
 def run_resumed(

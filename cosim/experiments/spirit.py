@@ -7,7 +7,6 @@ results beside the published ones.
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,13 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cosim.errors import ConfigError, best_matches
+from cosim.content import code_fingerprint, content_hash
+from cosim.errors import ConfigError, SimulatorNotFound, best_matches
+from cosim.experiments import spirit_data
+from cosim.experiments.resume import FinishedSteps
 from cosim.network import datasets
 from cosim.network.spiking import agreement, energy, faults, stability, studies
-from cosim.network.spiking.hardware import EFFECTS, Chip, build_chip, default_parameters
-from cosim.network.spiking.layer import Classified
+from cosim.network.spiking.hardware import EFFECTS, build_chip, default_parameters
 from cosim.network.spiking.training import Training, train
+from cosim.simulators.ngspice import NgspiceSimulator
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +38,6 @@ TEMPERATURES = (253.0, 273.0, 293.0, 313.0, 333.0, 353.0, 373.0)
 # Images of the further studies: they compare settings on the same trains, so that what differs
 # between them is known better than the 0.7 points of an accuracy over 2000 images.
 FEWER = 2000
-_ONE = {"units": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +107,29 @@ class Spirit:
         from cosim.experiments.spirit_page import sections
         from cosim.pipeline import JobResult
 
-        found = self.compute(seed=study.seed, progress=progress)
-        for name, data in found.data.items():
-            _save(data, folder / f"{name}.nc")
-        parts = sections(found)
+        data = self.compute(seed=study.seed, folder=folder, fresh=fresh, progress=progress)
+        parts = sections(data)
         problems = tuple(p for s in parts for p in s.problems)
-        return JobResult(sections=parts, datasets=found.data, problems=problems)
+        return JobResult(sections=parts, datasets=data, problems=problems)
 
-    def compute(self, *, seed: int = 0, progress: bool = False) -> Found:
-        """Run every step and return all data."""
+    def compute(
+        self,
+        *,
+        seed: int = 0,
+        folder: Path | None = None,
+        fresh: bool = False,
+        progress: bool = False,
+    ) -> dict[str, xr.Dataset]:
+        """Run every step that `folder` does not hold yet, and return the data of all by name.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Every step is kept there when it is done, and of the long ones every chip and every
+            neuron in ngspice, so that an interrupted run goes on where it stopped.
+        fresh : bool
+            Run every step again.
+        """
         say = _speaker(progress)
         image_set = datasets.mnist(self.folder or None) if self.data == "mnist" else None
         if image_set is None:
@@ -121,87 +137,103 @@ class Spirit:
         side = SIDE if self.data == "mnist" else image_set.train_images.shape[1]
         test = datasets.shrink(image_set.test_images, side)[: self.images]
         labels = image_set.test_labels[: self.images]
-        say("training")
-        trained = train(
-            datasets.shrink(image_set.train_images, side), image_set.train_labels,
-            classes=image_set.classes, settings=Training(seed=seed),
-        )  # fmt: skip
         p = default_parameters()
-        task = studies.Task(
-            images=test, labels=labels, weights=trained.weights, parameters=p, lead=self.lead,
-            seed=seed,
-        )  # fmt: skip
-        ideal = build_chip(trained.weights, p)
-        task.run(ideal.layer(), lead=1)  # compiles, so that the time below is that of the work
-        say(f"classifying {len(test)} images")
-        started = time.perf_counter()
-        result = task.run(ideal.layer())
-        seconds = time.perf_counter() - started
-        data: dict[str, xr.Dataset] = {"inference": _inference(task, result, seconds)}
-        say("losses")
-        data["losses"] = studies.losses(task, chips=self.chips, progress=say)
-        say("lead")
-        data["lead"] = studies.against_lead(task)
-        data["energy"] = energy.image_energy(ideal, test, result)
-        data["formal"] = energy.against_formal(test, result.events)
-        if self.further:
-            small = replace(task, images=test[:FEWER], labels=labels[:FEWER])
-            say("coding")
-            data["codings"] = studies.codings(small)
-            say("stuck cells")
-            data["faults"] = faults.fault_tolerance(small)
-            say("temperature")
-            conductance = stability.at_temperature(p, TEMPERATURES)
-            data["temperature"] = studies.temperature(small, TEMPERATURES, conductance)
-            say("leakage")
-            data["leakage"] = studies.leakage(small)
-            say("read stability")
-            data["stability"] = stability.read_stability(p)
-            say("SET and RESET in ngspice")
-            data["writing"] = stability.write_cells(p)
-        runs: list[agreement.Agreement] = []
-        chip = build_chip(trained.weights, p, effects=EFFECTS) if self.circuit_effects else ideal
-        for k in range(min(self.circuit_images, len(test))):
-            say(f"image {k} in ngspice ({k + 1} of {self.circuit_images})")
-            runs.append(
-                agreement.compare(
-                    chip,
-                    test,
-                    k,
-                    lead=self.lead,
-                    seed=seed,
-                    limit=self.circuit_events,
-                    lumped=not self.circuit_all_cells,
-                    together=self.circuit_all_cells,
+        known = (image_set.train_images, image_set.train_labels, test, labels)
+        steps = FinishedSteps(
+            folder=folder,
+            key=content_hash((code_fingerprint(), known, seed, self.lead)),
+            fresh=fresh,
+            progress=progress,
+            label="spirit: ",
+        )
+
+        def get(name: str, make: Callable[[], xr.Dataset], depends: object = None) -> xr.Dataset:
+            def whole() -> xr.Dataset:
+                return spirit_data.stamped(
+                    make(), name, seed=seed, fingerprint=p.fingerprint, source=image_set.source
                 )
+
+            return steps.get(name, whole, depends)
+
+        def task_with(weights: NDArray[np.int64]) -> studies.Task:
+            return studies.Task(
+                images=test, labels=labels, weights=weights, parameters=p, lead=self.lead, seed=seed
             )
-        if runs:
-            data["circuit"] = _circuit(runs, chip)
-        for name, item in data.items():
-            _stamp(item, name, seed, p.fingerprint, image_set.source)
-        return Found(settings=self, data=data, runs=tuple(runs), chip=chip, seconds=seconds)
+
+        def inference() -> xr.Dataset:
+            trained = train(
+                datasets.shrink(image_set.train_images, side), image_set.train_labels,
+                classes=image_set.classes, settings=Training(seed=seed),
+            )  # fmt: skip
+            task = task_with(trained.weights)
+            layer = build_chip(trained.weights, p).layer()
+            task.run(layer, lead=1)  # compiles, so that the time below is that of the work
+            started = time.perf_counter()
+            result = task.run(layer)
+            return spirit_data.inference(task, result, time.perf_counter() - started, self.data)
+
+        found = get("inference", inference)
+        task = task_with(found.weights.values)
+        result = spirit_data.classified(found)
+        ideal = build_chip(task.weights, p)
+        get(
+            "losses",
+            lambda: studies.losses(task, chips=self.chips, progress=say, keep=steps.part),
+            self.chips,
+        )
+        get("lead", lambda: studies.against_lead(task))
+        get("energy", lambda: energy.image_energy(ideal, test, result))
+        get("formal", lambda: energy.against_formal(test, result.events))
+        if self.further:
+            self._further(get, task)
+        count = min(self.circuit_images, len(test))
+        if count:
+            chip = build_chip(task.weights, p, effects=EFFECTS if self.circuit_effects else ())
+            how = (
+                self.circuit_events, self.circuit_effects, self.circuit_all_cells, _version(),
+            )  # fmt: skip
+
+            def played(k: int) -> agreement.Agreement:
+                say(f"image {k} in ngspice ({k + 1} of {count})")
+                return agreement.compare(
+                    chip, test, k, lead=self.lead, seed=seed, limit=self.circuit_events,
+                    lumped=not self.circuit_all_cells, together=self.circuit_all_cells,
+                    keep=lambda name, make: steps.part(name, make, how),
+                )  # fmt: skip
+
+            get(
+                "circuit",
+                lambda: spirit_data.circuit(
+                    [played(k) for k in range(count)], chip, exact=not self.circuit_effects
+                ),
+                (count, *how),
+            )
+        steps.close()
+        return steps.done
+
+    def _further(self, get: Callable[..., xr.Dataset], task: studies.Task) -> None:
+        """Coding, faults, temperature, leakage, read stability and writing."""
+        p = task.parameters
+        small = replace(task, images=task.images[:FEWER], labels=task.labels[:FEWER])
+        get("codings", lambda: studies.codings(small))
+        get("faults", lambda: faults.fault_tolerance(small))
+        get(
+            "temperature",
+            lambda: studies.temperature(
+                small, TEMPERATURES, stability.at_temperature(p, TEMPERATURES)
+            ),
+        )
+        get("leakage", lambda: studies.leakage(small))
+        get("stability", lambda: stability.read_stability(p))
+        get("writing", lambda: stability.write_cells(p), _version())
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """Everything a run of :class:`Spirit` found.
-
-    Parameters
-    ----------
-    settings : Spirit
-    data : dict of str to xarray.Dataset
-    runs : tuple of Agreement
-    chip : Chip
-        The one that was in the circuit.
-    seconds : float
-        Time of the classification of all images.
-    """
-
-    settings: Spirit
-    data: dict[str, xr.Dataset]
-    runs: tuple[agreement.Agreement, ...]
-    chip: Chip
-    seconds: float
+def _version() -> str:
+    """Of ngspice, on which what it gave depends; empty where there is none."""
+    try:
+        return NgspiceSimulator().version
+    except SimulatorNotFound:
+        return ""
 
 
 def run_study(config: Mapping[str, Any], output: Path, progress: bool = True) -> xr.Dataset:
@@ -235,16 +267,17 @@ def run_study(config: Mapping[str, Any], output: Path, progress: bool = True) ->
             )
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    found = Spirit(**given).compute(seed=int(config.get("seed", 0)), progress=progress)
-    for name, data in found.data.items():
-        _save(data, folder / f"{name}.nc")
-    main = found.data["inference"].copy()
-    for section in sections(found):
+    data = Spirit(**given).compute(
+        seed=int(config.get("seed", 0)), folder=folder, progress=progress
+    )
+    main = data["inference"].copy()
+    problems: list[str] = []
+    for section in sections(data):
         for picture in section.plots:
             picture.figure.savefig(folder / picture.file, dpi=130)
         main.attrs |= {f.key: f.value for f in section.figures}
-        main.attrs["problems"] = [*main.attrs.get("problems", []), *section.problems]
-    main.attrs["problems"] = "; ".join(main.attrs["problems"])
+        problems += section.problems
+    main.attrs["problems"] = "; ".join(problems)
     return main
 
 
@@ -254,69 +287,3 @@ def _speaker(progress: bool) -> Callable[[str], None]:
             print(f"  spirit: {text}", file=sys.stderr, flush=True)
 
     return say
-
-
-def _inference(task: studies.Task, result: Classified, seconds: float) -> xr.Dataset:
-    import xarray as xr
-
-    count = {
-        "choice": result.choice, "label": task.labels, "events": result.events,
-        "output_spikes": result.output_spikes, "decided": result.decided.astype(np.int8),
-    }  # fmt: skip
-    made = xr.Dataset({n: ("image", v, _ONE) for n, v in count.items()})
-    made["duration"] = ("image", result.duration, {"units": "s"})
-    made["weights"] = (("neuron", "input"), task.weights, _ONE)
-    made.attrs |= {
-        "accuracy": result.accuracy(task.labels),
-        "mean_events": float(result.events.mean()),
-        "seconds": seconds,
-        "lead": task.lead,
-    }
-    return made
-
-
-def _circuit(runs: list[agreement.Agreement], chip: Chip) -> xr.Dataset:
-    import xarray as xr
-
-    parts = list(energy.PARTS)
-    per_event = [[r.energy[n] / (r.events * len(chip.weights)) for n in parts] for r in runs]
-    made = xr.Dataset(
-        {
-            "same_counts": ("image", [int(r.same_counts) for r in runs], _ONE),
-            "same_order": ("image", [int(r.same_order) for r in runs], _ONE),
-            "time_error": ("image", [r.time_error for r in runs], {"units": "s"}),
-            "events": ("image", [r.events for r in runs], _ONE),
-            "spikes_circuit": ("image", [len(r.circuit.times) for r in runs], _ONE),
-            "spikes_layer": ("image", [len(r.layer.times) for r in runs], _ONE),
-            "per_event": (("image", "part"), per_event, {"units": "J"}),
-        },
-        coords={"image": ("image", [r.image for r in runs], _ONE), "part": parts},
-    )
-    made.attrs["simulator"] = "ngspice"
-    made.attrs["wall_time"] = sum(r.wall_time for r in runs)
-    return made
-
-
-def _stamp(data: xr.Dataset, name: str, seed: int, fingerprint: str, source: str) -> None:
-    """Give a dataset the attributes and units that every saved result has."""
-    for variable in data.variables.values():
-        bare = not variable.attrs.get("units") and variable.dtype.kind not in "OUST"
-        if bare or variable.attrs.get("units") == "dimensionless":
-            variable.attrs["units"] = "1"
-    standard = {
-        "experiment": f"spirit {name}",
-        "version": importlib.metadata.version("reram-cosim"),
-        "parameter_fingerprint": fingerprint,
-        "seed": seed,
-        "simulator": "behavioural spiking layer",
-        "netlist_sha256": "",
-        "citations": default_parameters().citation,
-        "data": source,
-    }
-    data.attrs = standard | data.attrs
-
-
-def _save(data: xr.Dataset, path: Path) -> None:
-    from cosim.dataset import save
-
-    save(data, path)

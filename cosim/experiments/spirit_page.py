@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ from cosim.published import Figure, Published
 from cosim.report import Plot, Section
 
 if TYPE_CHECKING:
-    from cosim.experiments.spirit import Found
+    import xarray as xr
+
+    Data = Mapping[str, xr.Dataset]
 
 SOURCE = "Valentian2019"
 TIE = 5e-9  # s, bound on the times of circuit and layer: a quarter of a read pulse
@@ -24,18 +27,17 @@ def _published(name: str, value: float, unit: str, low: float, high: float, kind
     )  # fmt: skip
 
 
-def sections(found: Found) -> tuple[Section, ...]:
-    """The parts of the page, in the order of the signal path."""
+def sections(data: Data) -> tuple[Section, ...]:
+    """The parts of the page, in the order of the signal path, from the datasets by name."""
     return tuple(
-        s
-        for s in (_accuracy(found), _circuit(found), _energy(found), _further(found))
-        if s is not None
+        s for s in (_accuracy(data), _circuit(data), _energy(data), _further(data)) if s is not None
     )
 
 
-def _accuracy(found: Found) -> Section:
-    data, losses = found.data["inference"], found.data["losses"]
-    full = found.settings.data == "mnist" and found.settings.lead == 10 and len(data.image) == 10000
+def _accuracy(everything: Data) -> Section:
+    data, losses = everything["inference"], everything["losses"]
+    mnist, lead = data.attrs["data_set"] == "mnist", data.attrs["lead"]
+    full = mnist and lead == 10 and len(data.image) == 10000
     whole = 100 * losses.whole.values
     # Outside MNIST at dS = 10 the published figures are no yardstick.
     ideal = _published("accuracy, ideal", 88, "%", 87, 89, "predicted") if full else None
@@ -63,20 +65,20 @@ def _accuracy(found: Found) -> Section:
             value=100 * float(1 - data.decided.mean()),
         ),
         Figure(
-            key="inference_seconds", name="time for all images", unit="s", value=found.seconds,
-            high=60.0 * len(data.image) / 10000 if full else np.inf,
+            key="inference_seconds", name="time for all images", unit="s",
+            value=data.attrs["seconds"], high=60.0 * len(data.image) / 10000 if full else np.inf,
         ),
     )  # fmt: skip
     return Section(
         title="Classification",
         text=f"{len(data.image)} images, one layer of integrate-and-fire neurons, weights -4..+4 "
-        f"on 4 + 4 binary cells, decision at a lead of {found.settings.lead:g} output spikes.",
+        f"on 4 + 4 binary cells, decision at a lead of {lead:g} output spikes.",
         figures=figures,
         plots=(
             Plot(
                 name="lead",
                 caption="Accuracy and input spikes against the lead.",
-                figure=plots.lead(found.data["lead"], found.settings.data == "mnist"),
+                figure=plots.lead(everything["lead"], mnist),
                 wide=True,
             ),
             Plot(
@@ -89,39 +91,34 @@ def _accuracy(found: Found) -> Section:
     )
 
 
-def _circuit(found: Found) -> Section | None:
-    if not found.runs:
+def _circuit(everything: Data) -> Section | None:
+    if "circuit" not in everything:
         return None
-    runs, exact = found.runs, not found.settings.circuit_effects
-    same = 100 * float(np.mean([r.same_order for r in runs]))
-    error = max((r.time_error for r in runs), default=np.nan)
+    data = everything["circuit"]
+    exact = bool(data.attrs["exact"])
+    same, error = data.same_order.values, data.time_error.values
     problems = tuple(
-        f"image {r.image}: circuit and layer give different spikes"
-        for r in runs
-        if exact and not r.same_order
+        f"image {image}: circuit and layer give different spikes"
+        for image in data.image.values[(same == 0) & exact]
     )
     figures = (
         Figure(
-            key="circuit_images", name="images played in ngspice, all neurons", value=len(runs)
+            key="circuit_images", name="images played in ngspice, all neurons", value=same.size
         ),
         Figure(
-            key="circuit_same", name="of them with the same output spikes, in order", value=same,
-            unit="%", low=100.0 if exact else -np.inf, required=exact,
+            key="circuit_same", name="of them with the same output spikes, in order",
+            value=100 * float(same.mean()), unit="%", low=100.0 if exact else -np.inf,
+            required=exact,
         ),
         Figure(
-            key="circuit_time_error", name="largest difference of a spike's time", value=error,
-            unit="s", high=TIE if exact else np.inf, required=exact,
+            key="circuit_time_error", name="largest difference of a spike's time",
+            value=float(error.max()), unit="s", high=TIE if exact else np.inf, required=exact,
         ),
     )  # fmt: skip
-    first = runs[0]
-    busiest = int(np.argmax(np.bincount(first.layer.neurons, minlength=1)))
     shown = Plot(
         name="membrane",
         caption="Membrane of the busiest neuron; spikes of circuit and layer.",
-        figure=plots.membrane(
-            first.runs[busiest if len(first.runs) > 1 else 0], first.layer, busiest,
-            found.chip.parameters["threshold"],
-        ),
+        figure=plots.membrane(data),
         wide=True,
     )  # fmt: skip
     return Section(
@@ -133,8 +130,8 @@ def _circuit(found: Found) -> Section | None:
     )
 
 
-def _energy(found: Found) -> Section:
-    data, formal = found.data["energy"], found.data["formal"]
+def _energy(everything: Data) -> Section:
+    data, formal = everything["energy"], everything["formal"]
     figures = [
         Figure(
             key="energy_per_event", name="energy of a synaptic event, layer", unit="J",
@@ -159,11 +156,11 @@ def _energy(found: Found) -> Section:
             value=float(formal.dense.sel(bits=8)),
         ),
     ]  # fmt: skip
-    if "circuit" in found.data:
+    if "circuit" in everything:
         figures.append(
             Figure(
                 key="energy_per_event_circuit", name="energy of a synaptic event, ngspice",
-                unit="J", value=float(found.data["circuit"].per_event.sum("part").mean()),
+                unit="J", value=float(everything["circuit"].per_event.sum("part").mean()),
             )
         )  # fmt: skip
     return Section(
@@ -182,8 +179,7 @@ def _energy(found: Found) -> Section:
     )
 
 
-def _further(found: Found) -> Section | None:
-    data = found.data
+def _further(data: Data) -> Section | None:
     if "stability" not in data:
         return None
     last = data["stability"].change.isel(reads=-1)

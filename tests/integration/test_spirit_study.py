@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import ConfigError
+from cosim.experiments.resume import FINISHED_PARTS
 from cosim.experiments.spirit import Spirit, run_study
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -37,6 +38,52 @@ def test_digits_example_runs_to_figures_and_pictures(tmp_path, ngspice):
     assert pictures == {"lead", "losses", "energy", "formal", "membrane"}
     again = load(tmp_path / "inference.nc")
     assert np.mean(again.choice == again.label) * 100 == pytest.approx(main.attrs["accuracy_ideal"])
+
+
+@pytest.mark.ngspice
+def test_an_interrupted_study_goes_on_where_it_stopped(ngspice, tmp_path, monkeypatch):
+    """Chips and neurons that are done are not run again, and the result is that of one go."""
+    from cosim.network.spiking import agreement, studies
+
+    job = Spirit(
+        data="digits", images=40, chips=3, circuit_images=1, circuit_events=4, further=False
+    )
+    whole = job.compute()
+    calls = []
+
+    def stop(module, name, after):
+        """Count the calls of a function, and be stopped by the user before the next one."""
+        calls.clear()
+        function = getattr(module, name)
+
+        def counted(*arguments, **more):
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            calls.append(name)
+            return function(*arguments, **more)
+
+        monkeypatch.setattr(module, name, counted)
+
+    stop(studies, "build_chip", after=20)  # one for the ideal chip, 11 for each: in the second
+    with pytest.raises(KeyboardInterrupt):
+        job.compute(folder=tmp_path)
+    assert len(list((tmp_path / FINISHED_PARTS).glob("*.npz"))) == 1
+    monkeypatch.undo()
+    stop(agreement, "simulate", after=3)
+    with pytest.raises(KeyboardInterrupt):
+        job.compute(folder=tmp_path)
+    assert len(list((tmp_path / FINISHED_PARTS).glob("*.npz"))) == 3 + 3
+    monkeypatch.undo()
+    stop(agreement, "simulate", after=None)
+    again = job.compute(folder=tmp_path)
+    assert len(calls) == 10 - 3
+    assert not (tmp_path / FINISHED_PARTS).exists()
+    for name, data in whole.items():
+        for variable in data.data_vars:
+            np.testing.assert_array_equal(again[name][variable], data[variable])
+    calls.clear()
+    job.compute(folder=tmp_path)
+    assert calls == []
 
 
 def test_both_examples_are_settings_of_the_job():

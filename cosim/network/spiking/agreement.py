@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cosim.network.spiking.circuit import CircuitRun, simulate
 from cosim.network.spiking.hardware import Chip, encoder_of
 from cosim.network.spiking.layer import OutputSpikes
+from cosim.network.spiking.studies import Arrays, Keep, made
 from cosim.simulators.ngspice import NgspiceSimulator
 
 START = 20e-9  # s, silence before the first event of a circuit run
@@ -72,6 +74,7 @@ def compare(
     together: bool = False,
     tie: float = 5e-9,
     simulator: NgspiceSimulator | None = None,
+    keep: Keep = made,
 ) -> Agreement:
     """Play image `number` of `images` to all neurons of `chip` in ngspice and to its layer.
 
@@ -84,6 +87,9 @@ def compare(
         sources, so one run each gives the same spikes in less time.
     tie : float
         Spikes of different neurons nearer than this have no order that could be compared [s].
+    keep : callable
+        Gets the name of a run and a function that makes it, and returns its arrays; one that
+        remembers them lets an interrupted comparison go on.
     """
     x = np.asarray(images, dtype=float)
     layer = chip.layer()
@@ -94,13 +100,19 @@ def compare(
     engine = simulator or NgspiceSimulator(deadline=3000.0)
     neurons = len(chip.weights)
     groups = [slice(0, neurons)] if together else [slice(j, j + 1) for j in range(neurons)]
-    runs = [
-        simulate(
+
+    def run(g: slice) -> Arrays:
+        return simulate(
             chip.conductance[g], times, pixels, chip.parameters, gain=chip.gain[g],
             offset=chip.offset[g], lumped=lumped, simulator=engine,
+        ).arrays()  # fmt: skip
+
+    runs = [
+        CircuitRun.of_arrays(
+            keep(f"image {number}, neurons {g.start} to {g.stop}", partial(run, g))
         )
         for g in groups
-    ]  # fmt: skip
+    ]
     circuit = _merged(runs, groups, events)
     pairs = list(zip(per_neuron(expected, neurons), per_neuron(circuit, neurons), strict=True))
     same = all(a[1] == b[1] for a, b in pairs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +48,39 @@ class CircuitRun:
     energy: dict[str, float]
     wall_time: float
     netlist_sha256: str
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As plain arrays, from which :meth:`of_arrays` makes the same run again."""
+        spikes = self.spikes
+        return {
+            "time": self.time,
+            "membrane": self.membrane,
+            "spikes": np.stack([spikes.times, spikes.neurons, spikes.signs]),
+            "events": np.array([spikes.events, spikes.decided]),
+            "energy": np.array(list(self.energy.values())),
+            "parts": np.array(list(self.energy)),
+            "wall_time": np.array(self.wall_time),
+            "netlist_sha256": np.array(self.netlist_sha256),
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CircuitRun:
+        """The run that :meth:`arrays` came from."""
+        times, neurons, signs = arrays["spikes"]
+        return cls(
+            time=arrays["time"],
+            membrane=arrays["membrane"],
+            spikes=OutputSpikes(
+                times=times,
+                neurons=neurons.astype(np.int64),
+                signs=signs.astype(np.int64),
+                events=int(arrays["events"][0]),
+                decided=bool(arrays["events"][1]),
+            ),
+            energy=dict(zip(arrays["parts"].tolist(), arrays["energy"].tolist(), strict=True)),
+            wall_time=float(arrays["wall_time"]),
+            netlist_sha256=str(arrays["netlist_sha256"]),
+        )
 
 
 def netlist(

@@ -11,9 +11,6 @@ from cosim.plot import BAND, BLUE, GREEN, INK, ORANGE, RED, SOFT, styled
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cosim.network.spiking.circuit import CircuitRun
-    from cosim.network.spiking.layer import OutputSpikes
-
 COLOURS = (BLUE, ORANGE, GREEN, RED, SOFT, INK)
 
 
@@ -195,29 +192,25 @@ def stability(data: xr.Dataset) -> Any:
 
 
 @styled
-def membrane(run: CircuitRun, expected: OutputSpikes, neuron: int, threshold: float) -> Any:
+def membrane(data: xr.Dataset) -> Any:
     """Membrane of one neuron in the circuit, with the spikes of circuit and layer.
 
     Parameters
     ----------
-    neuron : int
-        Its number in `expected`; `run` holds it alone or with all others.
-    threshold : float
-        [V]
+    data : Dataset
+        Of :func:`cosim.experiments.spirit_data.circuit`.
     """
     figure, axes = _axes(width=8.0)
-    column = neuron if run.membrane.shape[1] > 1 else 0
-    axes.plot(run.time * 1e6, run.membrane[:, column] * 1e3, color=BLUE, lw=0.8)
-    top = 1e3 * float(np.abs(run.membrane[:, column]).max())
-    for spikes, wanted, height, marker, label in (
-        (run.spikes, column, 1.12, "v", "spikes of the circuit"),
-        (expected, neuron, 1.28, "x", "spikes of the layer"),
-    ):
-        mine = spikes.neurons == wanted
-        t, s = spikes.times[mine] * 1e6, spikes.signs[mine]
+    shown = 1e3 * data.membrane.values
+    axes.plot(data.time.values * 1e6, shown, color=BLUE, lw=0.8)
+    top = float(np.abs(shown).max())
+    for name, height, marker in (("circuit", 1.12, "v"), ("layer", 1.28, "x")):
+        t, s = data[f"{name}_time"].values * 1e6, data[f"{name}_sign"].values
+        label = f"spikes of the {name}"
         axes.plot(t, s * top * height, marker, color=RED, ms=4, ls="none", label=label)
+    threshold, neuron = 1e3 * data.attrs["threshold"], int(data.attrs["neuron"])
     for sign in (1, -1):
-        axes.axhline(sign * threshold * 1e3, color=SOFT, ls="--", lw=0.7)
+        axes.axhline(sign * threshold, color=SOFT, ls="--", lw=0.7)
     axes.set(xlabel="time [us]", ylabel="membrane [mV]", title=f"Neuron {neuron} in ngspice")
     # Above the axes: inside, it would stand among the marks.
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Progress = Callable[[str], None]
+Arrays = dict[str, NDArray[Any]]
+Keep = Callable[[str, Callable[[], Arrays]], Arrays]
+"""Gets the name of a part of a study and a function that makes it; may remember what it made."""
+
+
+def made(_: str, make: Callable[[], Arrays]) -> Arrays:
+    """Remember nothing."""
+    return make()
 
 
 def _quiet(_: str) -> None:
@@ -112,7 +121,12 @@ def against_lead(
 
 
 def losses(
-    task: Task, *, chips: int = 10, detailed: int = 3, progress: Progress = _quiet
+    task: Task,
+    *,
+    chips: int = 10,
+    detailed: int = 3,
+    progress: Progress = _quiet,
+    keep: Keep = made,
 ) -> xr.Dataset:
     """Accuracy lost by each effect: alone, and what leaving it out of the whole gives back.
 
@@ -122,6 +136,8 @@ def losses(
         Chips with all effects.
     detailed : int
         How many of them are also taken apart, effect by effect.
+    keep : callable
+        May remember what a chip gave, see :data:`Keep`.
 
     Returns
     -------
@@ -132,20 +148,26 @@ def losses(
     """
     ideal = task.run(build_chip(task.weights, task.parameters).layer()).accuracy(task.labels)
     parts = min(detailed, chips)
-    alone, without = np.empty((len(EFFECTS), parts)), np.empty((len(EFFECTS), parts))
-    whole, events = np.empty(chips), np.empty(chips)
+
+    def result(k: int, effects: Sequence[str]) -> Classified:
+        chip = build_chip(task.weights, task.parameters, effects=effects, seed=task.seed + k)
+        return task.run(chip.layer())
+
+    def one_chip(k: int) -> Arrays:
+        full = result(k, EFFECTS)
+        found = {"whole": full.accuracy(task.labels), "events": full.events.mean()}
+        if k < parts:
+            others = [[n for n in EFFECTS if n != name] for name in EFFECTS]
+            found["alone"] = [result(k, [n]).accuracy(task.labels) for n in EFFECTS]
+            found["without"] = [result(k, names).accuracy(task.labels) for names in others]
+        return {name: np.array(value) for name, value in found.items()}
+
+    each = []
     for k in range(chips):
         progress(f"chip {k + 1} of {chips}")
-
-        def result(effects: Sequence[str], k: int = k) -> Classified:
-            chip = build_chip(task.weights, task.parameters, effects=effects, seed=task.seed + k)
-            return task.run(chip.layer())
-
-        full = result(EFFECTS)
-        whole[k], events[k] = full.accuracy(task.labels), full.events.mean()
-        for e, name in enumerate(EFFECTS if k < parts else ()):
-            alone[e, k] = result([name]).accuracy(task.labels)
-            without[e, k] = result([n for n in EFFECTS if n != name]).accuracy(task.labels)
+        each.append(keep(f"losses of chip {k}", partial(one_chip, k)))
+    alone, without = (np.stack([c[n] for c in each[:parts]], 1) for n in ("alone", "without"))
+    whole, events = (np.array([float(c[n]) for c in each]) for n in ("whole", "events"))
     one = {"units": "dimensionless"}
     return labelled(
         "losses",
