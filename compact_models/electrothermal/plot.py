@@ -41,7 +41,10 @@ def plot_maps(maps: Mapping[str, Any], geometry: Mapping[str, float], title: str
         top = values[z > 0.0].max() if name == "field" else values.max()
         levels = np.linspace(values.min(), top, 41)
         filled = axis.contourf(both, z, mirrored, levels=levels, cmap=colours, extend="max")
-        figure.colorbar(filled, ax=axis, label=label, shrink=0.8, ticks=MaxNLocator(6))
+        # A tick outside the levels would be drawn at their end, beside a wrong colour.
+        ticks = MaxNLocator(6).tick_values(levels[0], levels[-1])
+        ticks = ticks[(ticks >= levels[0]) & (ticks <= levels[-1])]
+        figure.colorbar(filled, ax=axis, label=label, shrink=0.8, ticks=ticks)
         _outline(axis, geometry, both)
         axis.set_xlabel("radius [nm]")
         axis.set_aspect("equal")
@@ -52,6 +55,8 @@ def plot_maps(maps: Mapping[str, Any], geometry: Mapping[str, float], title: str
 
 
 def _outline(axis: Any, geometry: Mapping[str, float], r: Any) -> None:
+    from matplotlib.patheffects import withStroke
+
     fil, dome = geometry["filament_radius"] * 1e9, geometry["dome_radius"] * 1e9
     hfox, cmo = geometry["hfox_thickness"] * 1e9, geometry["cmo_thickness"] * 1e9
     style = {"color": "white", "linewidth": 0.8}
@@ -71,6 +76,7 @@ def _outline(axis: Any, geometry: Mapping[str, float], r: Any) -> None:
             ha="center",
             va="center",
             fontsize=7,
+            path_effects=[withStroke(linewidth=1.2, foreground="black")],
         )
 
 
@@ -91,4 +97,41 @@ def plot_temperature(
     axis.set_ylabel("mean temperature of the dome [K]")
     axis.set_title(title)
     axis.legend(frameon=False)
+    return figure
+
+
+def plot_sensitivity(
+    names: Any, values: Any, base: float, target: float, label: str, unit: float = 1.0
+) -> Figure:
+    """Draw what every unpublished number does to a factor, widest first.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : ndarray, shape (n, 2)
+        The factor at both ends of each range.
+    base, target : float
+        The factor with the shipped values, and of the compact model.
+    label : str
+        Of the axis.
+    unit : float
+        Divides all values.
+    """
+    from matplotlib.figure import Figure
+
+    ends = np.sort(np.asarray(values, dtype=float), axis=1) / unit
+    order = np.argsort(ends[:, 1] - ends[:, 0])
+    figure = Figure(figsize=(6.4, 0.32 * len(order) + 1.2), layout="constrained")
+    axis = figure.subplots()
+    for place, index in enumerate(order):
+        low, high = ends[index]
+        axis.barh(place, high - low, left=low, color="#1f5fa8", height=0.6)
+    axis.axvline(base / unit, color="black", linewidth=1.0, label="shipped values")
+    axis.axvline(
+        target / unit, color="#d1611b", linestyle="--", linewidth=1.2, label="compact model"
+    )
+    axis.margins(x=0.05)
+    axis.set_yticks(range(len(order)), [str(names[i]).replace("_", " ") for i in order], fontsize=8)
+    axis.set_xlabel(label)
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
     return figure

@@ -54,8 +54,12 @@ def run_study(
     -------
     xarray.Dataset
         Factors over (state, voltage) and the compact model's own values beside
-        them; over (mesh) the convergence; over (parameter, bound) the
-        sensitivity; maps over (state, z, r) at the amplitude.
+        them; ``drift`` of the vacancies over (polarity, state, voltage) with the
+        field and temperature found, and ``drift_cold`` without heat [1/s];
+        ``region_*`` over (state, region) and maps over (state, z, r) at the
+        amplitude; over (mesh) the convergence; over (parameter, bound) the
+        sensitivity, at the state ``range_state``; with literature materials the
+        dome's temperature at the first state with the calibrated one beside.
 
     Raises
     ------
@@ -76,6 +80,7 @@ def run_study(
     reram = load_model("cmo_hfox")
     results: list[list[et.Factors]] = []
     pictures: list[dict[str, Any]] = []
+    parts: list[dict[str, et.Region]] = []
     for vacancies in states:
         device = et.make_device(
             vacancies=float(vacancies), fineness=c["fineness"], materials=c["materials"]
@@ -83,6 +88,7 @@ def run_study(
         solved = et.sweep(device, voltages.tolist())
         results.append([found for found, _ in solved])
         pictures.append(et.maps(device, solved[-1][1], c["map_points"]))
+        parts.append(et.regions(device, solved[-1][1]))
         if progress:
             last = solved[-1][0]
             print(
@@ -106,12 +112,22 @@ def run_study(
         reram.temperature(**grid),
         {"units": "K"},
     )
+    for name, unit in et.REGION_UNITS.items():
+        values = [[getattr(found[r], name) for r in et.REGIONS] for found in parts]
+        variables[f"region_{name}"] = (("state", "region"), values, {"units": unit})
+    variables |= _drift(reram, states, voltages, results)
     for name, unit in (("potential", "V"), ("temperature", "K"), ("field", "V/m")):
         stack = np.array([picture[name] for picture in pictures])
         variables[f"map_{name}"] = (("state", "z", "r"), stack, {"units": unit})
     base = et.make_device(
         vacancies=float(states[0]), fineness=c["fineness"], materials=c["materials"]
     )
+    if c["materials"] == "literature":
+        fitted = et.make_device(
+            vacancies=float(states[0]), fineness=c["fineness"], materials="calibrated"
+        )
+        kelvin = [f.temperature_mean for f, _ in et.sweep(fitted, voltages.tolist())]
+        variables["calibrated_temperature"] = (("voltage",), kelvin, {"units": "K"})
     if c["convergence"]:
         variables |= _convergence(base, c)
     if c["sensitivity"]:
@@ -121,6 +137,8 @@ def run_study(
         coords={
             "voltage": ("voltage", voltages, {"units": "V"}),
             "state": ("state", states, {"units": "1/m**3"}),
+            "region": ("region", list(et.REGIONS)),
+            "polarity": ("polarity", ["set", "reset"]),
             "r": ("r", pictures[0]["r"], {"units": "m"}),
             "z": ("z", pictures[0]["z"], {"units": "m"}),
         },
@@ -178,10 +196,35 @@ def _convergence(base: Any, c: dict[str, Any]) -> dict[str, Any]:
     return variables | {"mesh_fineness": (("mesh",), steps, {"units": "1"})}
 
 
-def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+def _drift(reram: Any, states: Any, voltages: Any, results: Any) -> dict[str, Any]:
+    """How fast vacancies move, with the heat that is found and at ambient temperature."""
     from compact_models import electrothermal as et
 
-    found = et.sensitivity(base, c["read_voltage"])
+    rates: dict[str, list[Any]] = {"drift": [], "drift_cold": []}
+    for up in (True, False):
+        for name, kept in rates.items():
+            rows = []
+            for vacancies, row in zip(states, results, strict=True):
+                field = voltages / np.array([f.L_field for f in row])
+                warm = np.array([f.temperature_mean for f in row])
+                kelvin = warm if name == "drift" else reram.parameters["T_0"]
+                rows.append(et.drift_rate(reram, field, kelvin, float(vacancies), up=up))
+            kept.append(rows)
+    over = ("polarity", "state", "voltage")
+    return {name: (over, kept, {"units": "1/s"}) for name, kept in rates.items()}
+
+
+def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from compact_models import electrothermal as et
+
+    # At the low-resistance state the film has the dome's density whatever its share.
+    low = replace(base, vacancies=float(min(c["states"])))
+    apart = {"film_share": et.RANGES["film_share"]}
+    rest = {n: r for n, r in et.RANGES.items() if n not in apart}
+    found = et.sensitivity(base, c["read_voltage"], rest)
+    found |= et.sensitivity(low, c["read_voltage"], apart)
     names = list(found)
     variables: dict[str, Any] = {
         f"range_{name}": (
@@ -193,20 +236,23 @@ def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
     }
     values = [et.RANGES[n] for n in names]
     variables["range_value"] = (("parameter", "bound"), values, {"units": "SI of the parameter"})
+    at = [low.vacancies if n in apart else base.vacancies for n in names]
+    variables["range_state"] = (("parameter",), at, {"units": "1/m**3"})
     variables["parameter"] = (("parameter",), names)
     variables["bound"] = (("bound",), ["low", "high"])
     return variables
 
 
 def figures_of(dataset: xr.Dataset, geometry: Any) -> list[tuple[str, Any]]:
-    """Return the pictures of a study: maps of every state, and the dome's temperature.
+    """Return the pictures of a study: maps of every state, dome temperature, sensitivity.
 
     Parameters
     ----------
     geometry : mapping
         Of the device, see :mod:`compact_models.electrothermal`.
     """
-    from compact_models.electrothermal.plot import plot_maps, plot_temperature
+    from compact_models import load_model
+    from compact_models.electrothermal.plot import plot_maps, plot_sensitivity, plot_temperature
 
     pictures: list[tuple[str, Any]] = []
     names = ("potential", "temperature", "field")
@@ -220,10 +266,20 @@ def figures_of(dataset: xr.Dataset, geometry: Any) -> list[tuple[str, Any]]:
         curves[f"finite elements, {label}"] = dataset.temperature_mean.values[index]
         curves[f"compact model, {label}"] = dataset.compact_temperature.values[index]
     materials = str(dataset.attrs["materials"])
+    if "calibrated_temperature" in dataset:
+        name = f"finite elements, R_th fitted, C = {float(dataset.state[0]):.3g} 1/m$^3$"
+        curves[name] = dataset.calibrated_temperature.values
     figure = plot_temperature(
         dataset.voltage.values, curves, geometry["T_0"], f"{materials} materials"
     )
     pictures.append(("dome_temperature", figure))
+    if "range_R_th" in dataset:
+        low = dataset.isel(state=0, voltage=0)
+        figure = plot_sensitivity(
+            dataset.parameter.values, dataset.range_R_th.values, float(low.R_th),
+            float(load_model("cmo_hfox").parameters["R_th"]), "thermal resistance [MK/W]", 1e6,
+        )  # fmt: skip
+        pictures.append(("sensitivity", figure))
     return pictures
 
 

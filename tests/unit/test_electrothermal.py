@@ -86,3 +86,26 @@ def test_a_study_refuses_unknown_keys():
 
     with pytest.raises(CosimError, match="amplitude"):
         run_study({"amplitud": 1.0})
+
+
+def test_drift_is_the_compact_models_own():
+    reram = load_model("cmo_hfox")
+    p = reram.parameters
+    for volts in (1.0, -1.2):
+        bias = {"voltage": volts, "vacancies": 2e25}
+        current, kelvin = (float(f(**bias)) for f in (reram.current, reram.temperature))
+        field = (abs(volts) - abs(current) * (p["R_s"] + p["R_line"])) / p["L"]
+        ours = et.drift_rate(reram, field, kelvin, 2e25, up=volts > 0)
+        assert ours == pytest.approx(abs(float(reram.rate(**bias))) / 2e25, rel=1e-4)
+
+
+def test_parts_of_the_device_add_up():
+    device = et.make_device(fineness=0.3)
+    _, solution = et.sweep(device, [0.5])[0]
+    parts = et.regions(device, solution)
+    assert tuple(parts) == et.REGIONS
+    assert sum(p.heat_share for p in parts.values()) == pytest.approx(1.0, abs=1e-12)
+    assert parts["dome"].temperature_peak == max(p.temperature_peak for p in parts.values())
+    assert parts["dome"].field_mean > 3 * parts["CMO beside the dome"].field_mean
+    assert parts["electrodes"].potential_high == pytest.approx(0.5, rel=1e-3)
+    assert parts["filament"].potential_high < 0.1 * 0.5
