@@ -108,7 +108,7 @@ def carry_on(array: Array, dataset: xr.Dataset) -> Array:
     IncompleteResult
         Cells without a result have no state to go on from.
     """
-    from cosim.sections import failed_cells
+    from cosim.device_figures import failed_cells
 
     if not any(str(name).startswith("final_") for name in dataset):
         return array
@@ -145,7 +145,7 @@ def run_study(
     """
     from cosim.dataset import save
     from cosim.experiments.resume import FINISHED_CELLS, finished, run_resumed
-    from cosim.report import describe
+    from cosim.sections import describe
 
     started = time.monotonic()
     folder = Path(folder)
@@ -270,7 +270,7 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
         There is no result, or it is damaged.
     """
     from cosim.dataset import load
-    from cosim.report import describe
+    from cosim.sections import describe
 
     result = Path(result)
     started = time.monotonic()

@@ -1,72 +1,50 @@
 """Pictures of results: functions from arrays to matplotlib figures, all in one style.
 
-They take SI arrays and draw in the units people read. matplotlib is imported when a picture is
-drawn, and without its global state, so that plots can be made in threads and on servers.
+They take SI arrays and draw in the units people read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Any, ParamSpec
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cosim.published import Published
-from cosim.quantities import show_quantity
+from cosim.style import (
+    BAND,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    SOFT,
+    new_axes,
+    scaled,
+    styled,
+    traces,
+)
 
-P = ParamSpec("P")
-
-INK, SOFT, GRID = "#1f2430", "#667085", "#e9ecf1"
-BLUE, ORANGE, GREEN, RED = "#2b6cb0", "#c05621", "#2f855a", "#b42318"
-BAND = "#fbd38d"
-STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.titlesize": 10.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "lines.linewidth": 1.2,
-    "figure.facecolor": "white",
-}
-
-
-def styled(function: Callable[P, Any]) -> Callable[P, Any]:
-    """Draw with this module's style, whatever the user's own settings are."""
-
-    @wraps(function)
-    def draw(*args: P.args, **kwargs: P.kwargs) -> Any:
-        from matplotlib import rc_context
-
-        with rc_context(STYLE):
-            return function(*args, **kwargs)
-
-    return draw
-
-
-def _axes(width: float = 5.6, height: float = 3.5, **subplots: Any) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(**subplots)
-
-
-def _traces(values: ArrayLike) -> NDArray[np.float64]:
-    """Any (points, ...) array as (points, traces)."""
-    array = np.asarray(values, dtype=float)
-    return array.reshape(array.shape[0], -1)
+__all__ = [
+    "BAND",
+    "BLUE",
+    "GREEN",
+    "INK",
+    "ORANGE",
+    "RED",
+    "SOFT",
+    "agreement",
+    "cell_map",
+    "digit_scores",
+    "distribution",
+    "forming_traces",
+    "iv_loops",
+    "pulse_response",
+    "scaled",
+    "step_curves",
+    "styled",
+]
 
 
 @styled
@@ -80,8 +58,8 @@ def forming_traces(voltage: ArrayLike, current: ArrayLike, title: str = "Forming
     current : array_like, shape (points, ...)
         [A]
     """
-    figure, axes = _axes()
-    x, y = _traces(voltage), np.abs(_traces(current)) * 1e6
+    figure, axes = new_axes()
+    x, y = traces(voltage), np.abs(traces(current)) * 1e6
     x = np.broadcast_to(x, y.shape)
     for k in range(y.shape[1]):
         axes.plot(x[:, k], y[:, k], color=BLUE, alpha=max(0.25, 1 / y.shape[1] ** 0.4), lw=0.9)
@@ -107,7 +85,7 @@ def distribution(
     count : str
         What the entries are.
     """
-    figure, axes = _axes()
+    figure, axes = new_axes()
     given = np.asarray(values, dtype=float).ravel()
     shown = np.sort(given[np.isfinite(given)])
     factor, prefixed = scaled(shown, unit)
@@ -133,8 +111,8 @@ def distribution(
 @styled
 def iv_loops(voltage: ArrayLike, current: ArrayLike, title: str = "Quasi-static cycling") -> Any:
     """Magnitude of the current over voltage on a logarithmic axis, one loop a cell."""
-    figure, axes = _axes()
-    x, y = _traces(voltage), np.abs(_traces(current)) * 1e6
+    figure, axes = new_axes()
+    x, y = traces(voltage), np.abs(traces(current)) * 1e6
     x = np.broadcast_to(x, y.shape)
     seen = y[np.isfinite(y) & (y > 0)]
     # Below the read current lies only the crossing of zero, which a logarithm would stretch.
@@ -172,8 +150,8 @@ def pulse_response(
     model : array_like, shape (pulses,), optional
         Mean of the calibrated device [S].
     """
-    figure, axes = _axes(width=11.4, height=3.6)
-    y = _traces(conductance) * 1e6
+    figure, axes = new_axes(width=11.4, height=3.6)
+    y = traces(conductance) * 1e6
     x = np.arange(1, y.shape[0] + 1)
     if polarity is not None:
         up = np.asarray(polarity) > 0
@@ -211,7 +189,7 @@ def step_curves(
     symmetry_point : float, optional
         [S]
     """
-    figure, axes = _axes()
+    figure, axes = new_axes()
     x = np.asarray(conductance, dtype=float) * 1e6
     for (name, step), colour in zip(steps.items(), (BLUE, ORANGE, GREEN, RED), strict=False):
         axes.plot(x, np.abs(np.asarray(step, dtype=float)) * 1e6, color=colour, label=name)
@@ -233,7 +211,7 @@ def cell_map(values: ArrayLike, unit: str, label: str, title: str) -> Any:
     """
     array = np.asarray(values, dtype=float)
     factor, prefixed = scaled(array[np.isfinite(array)], unit)
-    figure, axes = _axes()
+    figure, axes = new_axes()
     image = axes.imshow(array * factor, cmap="cividis", aspect="auto", interpolation="nearest")
     axes.grid(False)
     axes.set(xlabel="column", ylabel="row", title=title)
@@ -306,7 +284,7 @@ def digit_scores(
 @styled
 def agreement(x: ArrayLike, y: ArrayLike, unit: str, labels: tuple[str, str], title: str) -> Any:
     """Two ways to get the same numbers against each other, with the line of equality."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     first, second = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
     factor, prefixed = scaled(np.concatenate([first, second]), unit)
     ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())]) * factor
@@ -315,15 +293,3 @@ def agreement(x: ArrayLike, y: ArrayLike, unit: str, labels: tuple[str, str], ti
     axes.set(xlabel=f"{labels[0]} [{prefixed}]", ylabel=f"{labels[1]} [{prefixed}]", title=title)
     axes.legend(loc="upper left")
     return figure
-
-
-def scaled(values: NDArray[np.float64], unit: str) -> tuple[float, str]:
-    """Factor and unit with a prefix in which the largest value reads between 1 and 1000."""
-    largest = float(np.max(np.abs(values))) if np.size(values) else 0.0
-    if largest == 0.0 or unit in ("", "%", "1", "dimensionless"):
-        return 1.0, {"": "1", "dimensionless": "1"}.get(unit, unit)
-    prefixed = show_quantity(largest, unit).split(" ")[-1]
-    factors = {"T": 1e-12, "G": 1e-9, "M": 1e-6, "k": 1e-3, "m": 1e3, "u": 1e6, "n": 1e9,
-               "p": 1e12, "f": 1e15}  # fmt: skip
-    prefix = prefixed[: len(prefixed) - len(unit)]
-    return factors.get(prefix, 1.0), prefixed

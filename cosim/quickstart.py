@@ -89,7 +89,8 @@ class Quickstart:
         from cosim.experiments import Cycling, Forming, PulseUpdate
         from cosim.experiments.resume import FINISHED_CELLS, FinishedSteps, run_resumed
         from cosim.pipeline import JobResult, carry_on, result_key
-        from cosim.report import Plot, Section, describe
+        from cosim.report import Plot, Section
+        from cosim.sections import describe
 
         array = build_array(study)
         seed, simulator = study.seed, study.engine

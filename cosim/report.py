@@ -11,13 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cosim.published import Figure
-from cosim.quantities import show_quantity
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 PAGE = "index.html"
 
@@ -63,34 +59,6 @@ class Section:
     )
     provenance: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-
-
-def describe(dataset: xr.Dataset) -> Section:
-    """Section of the page for the dataset of one experiment.
-
-    Experiments without a section of their own get a table of their variables.
-    """
-    from cosim.sections import SECTIONS
-
-    name = str(dataset.attrs.get("experiment", ""))
-    if name in SECTIONS:
-        return SECTIONS[name](dataset)
-    rows = []
-    for key, variable in dataset.data_vars.items():
-        unit = str(variable.attrs.get("units", ""))
-        size = " x ".join(f"{d} {n}" for d, n in variable.sizes.items())
-        if variable.dtype.kind in "fiu" and variable.size:
-            low, high = (float(getattr(variable, f)(skipna=True)) for f in ("min", "max"))
-            ends = [show_quantity(low, unit), show_quantity(high, unit)]
-        else:
-            ends = ["", ""]
-        rows.append((str(key), str(variable.attrs.get("long_name", "")), size, *ends))
-    head = ("variable", "what", "size", "lowest", "highest")
-    return Section(
-        title=name.replace("_", " ").capitalize() or "Result",
-        tables={"variables": (head, rows)},
-        provenance=dict(dataset.attrs),
-    )
 
 
 def write_page(

@@ -24,7 +24,7 @@ from cosim.experiments.array_studies.row_drives import write_drives
 from cosim.experiments.array_studies.session import Session
 from cosim.experiments.array_studies.window import find_window, mean_rate
 from cosim.experiments.base import with_spread
-from cosim.report import describe
+from cosim.sections import describe
 from netlists import Layout, Waveform
 
 pytestmark = pytest.mark.slow

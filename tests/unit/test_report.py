@@ -14,7 +14,8 @@ import pytest
 from cosim.dataset import build_dataset
 from cosim.errors import ConfigError
 from cosim.published import Figure, published
-from cosim.report import Plot, Section, describe, write_page
+from cosim.report import Plot, Section, write_page
+from cosim.sections import describe
 
 
 class _Picture:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.plot import BAND, BLUE, GREEN, INK, ORANGE, RED, SOFT, styled
+from cosim.style import BAND, BLUE, GREEN, INK, ORANGE, RED, SOFT, new_axes, styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,17 +14,10 @@ if TYPE_CHECKING:
 COLOURS = (BLUE, ORANGE, GREEN, RED, SOFT, INK)
 
 
-def _axes(columns: int = 1, width: float = 5.6, height: float = 3.5) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
-
-
 @styled
 def lead(data: xr.Dataset, published: bool = True) -> Any:
     """Accuracy and input spikes against the lead dS, with the published figures for MNIST."""
-    figure, (left, right) = _axes(2, 8.0)
+    figure, (left, right) = new_axes(8.0, nrows=1, ncols=2)
     for k, name in enumerate(data.chip.values):
         chip = data.sel(chip=name)
         ideal = name == "ideal"
@@ -49,7 +42,7 @@ def lead(data: xr.Dataset, published: bool = True) -> Any:
 @styled
 def losses(data: xr.Dataset) -> Any:
     """What each effect costs: alone, and given back when it is left out."""
-    figure, axes = _axes(width=7.0)
+    figure, axes = new_axes(width=7.0)
     ideal = 100 * float(data.ideal)
     alone = ideal - 100 * data.alone
     back = 100 * data.without - 100 * data.whole.values[: len(data.part)]
@@ -77,7 +70,7 @@ def losses(data: xr.Dataset) -> Any:
 @styled
 def codings(data: xr.Dataset) -> Any:
     """Accuracy over spikes and over time, for rate and time coding."""
-    figure, (left, right) = _axes(2, 8.0)
+    figure, (left, right) = new_axes(8.0, nrows=1, ncols=2)
     names = {"poisson": "rate, random", "regular": "rate, regular", "latency": "time to spike"}
     for colour, name in zip(COLOURS, data.coding.values, strict=False):
         c = data.sel(coding=name)
@@ -92,7 +85,7 @@ def codings(data: xr.Dataset) -> Any:
 @styled
 def temperature(data: xr.Dataset) -> Any:
     """Accuracy and spikes against temperature."""
-    figure, (left, right) = _axes(2, 8.0)
+    figure, (left, right) = new_axes(8.0, nrows=1, ncols=2)
     celsius = data.temperature - 273.15
     for colour, name in zip(COLOURS, data.chip.values, strict=False):
         left.plot(celsius, 100 * data.accuracy.sel(chip=name), "o-", ms=3, color=colour, label=name)
@@ -110,7 +103,7 @@ def temperature(data: xr.Dataset) -> Any:
 @styled
 def leakage(data: xr.Dataset) -> Any:
     """Drift and accuracy against the number of silent inputs."""
-    figure, (left, right) = _axes(2, 8.0)
+    figure, (left, right) = new_axes(8.0, nrows=1, ncols=2)
     for colour, name in zip(COLOURS, data.array.values, strict=False):
         a = data.sel(array=name)
         left.loglog(data.inputs, a.drift, "o-", ms=3, color=colour, label=name)
@@ -126,7 +119,7 @@ def leakage(data: xr.Dataset) -> Any:
 @styled
 def faults(data: xr.Dataset) -> Any:
     """Accuracy against stuck cells."""
-    figure, axes = _axes(width=6.4)
+    figure, axes = new_axes(width=6.4)
     x = 100 * data.fault.values
     for colour, name in zip(COLOURS, data.scheme.values, strict=False):
         a = 100 * data.accuracy.sel(scheme=name)
@@ -143,7 +136,7 @@ def faults(data: xr.Dataset) -> Any:
 @styled
 def energy(data: xr.Dataset) -> Any:
     """Energy of an image against its activity, and the parts of one event."""
-    figure, (left, right) = _axes(2, 8.0)
+    figure, (left, right) = new_axes(8.0, nrows=1, ncols=2)
     total = data.energy.sum("part")
     left.plot(data.events, total * 1e9, ".", ms=1.2, color=BLUE, alpha=0.3, rasterized=True)
     left.set(xlabel="input spikes of the image", ylabel="energy [nJ]", title="Energy an image")
@@ -163,11 +156,12 @@ def energy(data: xr.Dataset) -> Any:
 @styled
 def formal(data: xr.Dataset) -> Any:
     """Reads of formal coding over those of spiking."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     axes.plot(data.bits, data.dense, "o-", color=BLUE, ms=3.5, label="every bit read")
     axes.plot(data.bits, data.sparse, "o-", color=ORANGE, ms=3.5, label="zero bits left out")
     axes.axhline(5, color=SOFT, ls="--", lw=0.8)
-    axes.annotate("published: up to 5x", (1, 5), va="bottom", color=SOFT, size=7.5)
+    axes.annotate("published: up to 5x", (1, 5), xytext=(0, 3), textcoords="offset points",
+                  color=SOFT, size=7.5)  # fmt: skip
     axes.set(xlabel="bits of an input", ylabel="reads over spikes", title="Formal coding")
     axes.legend()
     return figure
@@ -176,7 +170,7 @@ def formal(data: xr.Dataset) -> Any:
 @styled
 def stability(data: xr.Dataset) -> Any:
     """Change of the conductance under reads."""
-    figure, axes = _axes(width=6.4)
+    figure, axes = new_axes(width=6.4)
     for colour, volt in zip(COLOURS, data.voltage.values, strict=False):
         for state, line in (("lrs", "-"), ("hrs", "--")):
             change = np.abs(data.change.sel(voltage=volt, state=state).values[1:])
@@ -200,7 +194,7 @@ def membrane(data: xr.Dataset) -> Any:
     data : Dataset
         Of :func:`cosim.experiments.spirit_data.circuit`.
     """
-    figure, axes = _axes(width=8.0)
+    figure, axes = new_axes(width=8.0)
     shown = 1e3 * data.membrane.values
     axes.plot(data.time.values * 1e6, shown, color=BLUE, lw=0.8)
     top = float(np.abs(shown).max())
