@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,10 +15,13 @@ from cosim.benchmarks.rows import (
     Floats,
     Goal,
     Row,
+    Timed,
     below_goal,
     difference,
     fastest,
+    free_memory,
     in_turns,
+    memory_speed,
     speed_goal,
 )
 from cosim.simulators.native.peers import WIRE, linear_peers, problem
@@ -45,45 +49,65 @@ def _solve_many(g: Floats, inputs: Floats) -> Floats:
     return np.asarray(-found[:, len(g) :])
 
 
+def _limit(found: Any, mine: Timed, threads: int) -> tuple[float, str]:
+    """Time that memory alone would take for a solution [s], and how close the solver is."""
+    if not math.isfinite(found.moved):
+        return math.nan, ""
+    speed = memory_speed()
+    limit = found.moved / speed
+    spent = mine.cpu if threads == 1 else mine.seconds
+    return limit, (
+        f"; {found.moved / 1e6:.3g} MB moved, {limit * 1e3:.3g} ms at the {speed / 1e9:.3g} GB/s "
+        f"of memory: {spent / limit:.2g} x that"
+    )
+
+
+def _race(
+    name: str, size: int, full: bool, threads: int, inputs: int, runs: int
+) -> tuple[Timed, list[Row], Floats, Floats]:
+    """The native solver and its peers in turns: its times, their rows, problem."""
+    g, v = problem(size, inputs)
+    peers, skipped = linear_peers(size, full, inputs, free_memory())
+    solve = partial(_solve if inputs == 1 else _solve_many, g, v)
+    actions: dict[str, Any] = {NATIVE: solve}
+    actions |= {n: partial(p, g, v) for n, p in peers.items()}
+    times = in_turns(actions, runs)
+    mine = times.pop(NATIVE)
+    currents = -mine.result.column_current if inputs == 1 else mine.result
+    rows = [
+        slow.row(
+            work=name, size=size, solver=peer, ratio=slow.ratio(mine, threads),
+            accuracy=difference(slow.result, currents) if not slow.error else math.nan,
+        )
+        for peer, slow in times.items()
+    ]  # fmt: skip
+    rows += [
+        Row(work=name, size=size, solver=peer, seconds=math.nan, runs=0, ratio=math.nan, note=why)
+        for peer, why in skipped.items()
+    ]
+    return mine, rows, g, v
+
+
 def linear(size: int, full: bool, threads: int) -> Iterator[Row]:
     """One input on a linear crossbar, everything included from the conductances on."""
-    g, inputs = problem(size)
-    actions: dict[str, Any] = {NATIVE: partial(_solve, g, inputs)}
-    actions |= {n: partial(p, g, inputs) for n, p in linear_peers(size, full).items()}
-    times = in_turns(actions, 9 if size <= 256 else 5)
-    mine = times.pop(NATIVE)
+    mine, peers, _, _ = _race("linear", size, full, threads, 1, 9 if size <= 256 else 5)
     found = mine.result
-    peers = [
-        slow.row(
-            work="linear", size=size, solver=name, ratio=slow.ratio(mine, threads),
-            accuracy=difference(slow.result, -found.column_current) if not slow.error else np.nan,
-        )
-        for name, slow in times.items()
-    ]  # fmt: skip
     goals = [speed_goal(fastest(peers), LINEAR_GOALS[size])] if size in LINEAR_GOALS else []
     if size == 1024:
         goals.append(below_goal("memory", mine.memory, MEMORY_GOAL, "MiB"))
+    limit, how_close = _limit(found, mine, threads)
     yield mine.row(
         work="linear", size=size, solver=NATIVE, accuracy=found.residual, goals=tuple(goals),
-        note=f"{found.iterations} iterations, {found.method}; accuracy: imbalance of currents",
+        limit=limit,
+        note=f"{found.iterations} iterations, {found.method}; accuracy: imbalance of currents"
+        + how_close,
     )  # fmt: skip
     yield from peers
 
 
 def batch(size: int, full: bool, threads: int) -> Iterator[Row]:
     """Many inputs on one linear crossbar; peers factor once."""
-    g, inputs = problem(size, INPUTS)
-    actions: dict[str, Any] = {NATIVE: partial(_solve_many, g, inputs)}
-    actions |= {n: partial(p, g, inputs) for n, p in linear_peers(size, full).items()}
-    times = in_turns(actions, 3 if size <= 256 else 1)
-    mine = times.pop(NATIVE)
-    peers = [
-        slow.row(
-            work="batch", size=size, solver=name, ratio=slow.ratio(mine, threads),
-            accuracy=difference(slow.result, mine.result) if not slow.error else np.nan,
-        )
-        for name, slow in times.items()
-    ]  # fmt: skip
+    mine, peers, g, inputs = _race("batch", size, full, threads, INPUTS, 3 if size <= 256 else 1)
     checked = _solve(g, inputs[-1:])
     goals = [speed_goal(fastest(peers), BATCH_GOALS[size])] if size in BATCH_GOALS else []
     yield mine.row(

@@ -69,6 +69,8 @@ class Row:
         time on the clock.
     memory : float
         Peak of the process during the first call, interpreter and libraries included [MiB].
+    limit : float
+        Time in which memory can deliver what the solver moves [s]; see :func:`memory_speed`.
     note : str
     goals : tuple of Goal
         On native rows.
@@ -84,6 +86,7 @@ class Row:
     accuracy: float = math.nan
     ratio: float = 1.0
     memory: float = math.nan
+    limit: float = math.nan
     note: str = ""
     goals: tuple[Goal, ...] = field(default=())
 
@@ -145,6 +148,27 @@ def peak_memory() -> float:
         return math.nan
     match = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(match[1]) / 1024 if match else math.nan
+
+
+def memory_speed(megabytes: int = 128, runs: int = 5) -> float:
+    """Bytes a second between memory and one processor: an array far above its caches, updated."""
+    values = np.ones(megabytes * 2**17)
+    best = math.inf
+    for _ in range(runs):
+        start = time.perf_counter()
+        values += 1.0
+        best = min(best, time.perf_counter() - start)
+    return 2 * values.nbytes / best
+
+
+def free_memory() -> float:
+    """What programs can still take [bytes]; infinite where the system does not tell."""
+    try:
+        told = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return math.inf
+    match = re.search(r"MemAvailable:\s+(\d+) kB", told)
+    return int(match[1]) * 1024.0 if match else math.inf
 
 
 def in_turns(

@@ -169,6 +169,7 @@ def run_benchmarks(
     """
     rows: list[Row] = []
     missing = absent()
+    begun = time.perf_counter()
     section = ""
     for found in measure(selected, sizes, full=full, threads=threads):
         rows += found
@@ -199,6 +200,7 @@ def run_benchmarks(
             "peak_memory_mib": max(memory, default=None),
             "rows": [_finite(asdict(r)) for r in rows],
             "goals": counts,
+            "seconds": round(time.perf_counter() - begun),
             "absent": missing,
         }
         click.echo(json_module.dumps(document, indent=1))
@@ -209,7 +211,9 @@ def run_benchmarks(
     kind = "processor time" if threads == 1 else "time"
     click.echo(
         f"medians, solvers in turns, {threads} thread(s) each; ratio: {kind} over the native "
-        "solver's; MiB: peak of the process, libraries included"
+        "solver's;\nfirst: first call, with what it loads or compiles (compiled code is kept for "
+        "the next process); MiB: peak of the process, libraries included; "
+        f"{time.perf_counter() - begun:.0f} s in all"
     )
     return rows
 

@@ -174,9 +174,9 @@ def test_another_way_where_mixed_precision_fails(monkeypatch):
     given = mixed.MixedSolver.solve
 
     def spoilt(self, *args):
-        u, w, count = given(self, *args)
+        u, *rest = given(self, *args)
         u[100, 100] = np.nan
-        return u, w, count
+        return u, *rest
 
     for wrong in (lambda *_: None, spoilt):
         monkeypatch.setattr(mixed.MixedSolver, "solve", wrong)

@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cosim.simulators.native.build import build_system
     from cosim.simulators.native.direct import Lines
-    from cosim.simulators.native.linear import LinearCrossbar, LinearSolution
+    from cosim.simulators.native.linear import LinearCrossbar
     from cosim.simulators.native.newton import ArraySystem
     from cosim.simulators.native.samples import draw_array, monte_carlo
     from cosim.simulators.native.simulator import NativeSimulator, ParameterChange
+    from cosim.simulators.native.solution import LinearSolution
     from cosim.simulators.native.tile import TileMatrix, effective_matrix
     from cosim.simulators.native.train import TrainResult, run_train
 
 _HOME = {
     "ArraySystem": "newton",
     "LinearCrossbar": "linear",
-    "LinearSolution": "linear",
+    "LinearSolution": "solution",
     "Lines": "direct",
     "NativeSimulator": "simulator",
     "ParameterChange": "simulator",

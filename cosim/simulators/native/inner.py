@@ -4,7 +4,7 @@ Solves ``S e = f`` with ``S = C + G - G (R + G)^-1 G`` from the line residual ``
 ``M = C + G``.  The preconditioner is ``M^-1 + Z step Z^T``, with Z the products of ``down`` and
 ``across``.  The residual itself is never formed: ``M^-1 S p = p - M^-1 G (R + G)^-1 G p`` needs
 no more than the two line solves, norms in M are sums of positive terms, and of the residual only
-``Z^T`` is kept.  One iteration moves 14 values a cell.
+``Z^T`` is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba import njit
 from cosim.simulators.native.lines import _FAST, Floats
 from cosim.simulators.native.sweeps import TILE, Singles, _solve_tile
 
-PASSES = 14
+PASSES = 15
 """Values of single precision a cell that one iteration moves between memory and processor."""
 
 
@@ -111,10 +111,10 @@ def _row_pass(
             for j in range(cols):
                 p[i, j] = z[i, j] + beta * p[i, j]
             for m in range(many):
-                s = 0.0
+                total = 0.0
                 for n in range(down.shape[1]):
-                    s += down[i, n] * coarse[n, m]
-                part = np.float32(s)
+                    total += down[i, n] * coarse[n, m]
+                part = np.float32(total)
                 for j in range(cols):
                     p[i, j] += part * across[m, j]
             s = zero
@@ -122,23 +122,23 @@ def _row_pass(
                 for j in range(cols):
                     step = p[i, j] - p[i - 1, j]
                     s += step * step
-                energy += wire * s
+                energy += float(wire * s)
             s = zero
             for j in range(cols):
                 x = g[i, j] * p[i, j]
                 q[k, j] = x
                 s += x * p[i, j]
-            energy += s
+            energy += float(s)
             if i == 0:
                 s = zero
                 for j in range(cols):
                     s += start[j] * p[i, j] * p[i, j]
-                energy += s
+                energy += float(s)
             if i == bottom:
                 s = zero
                 for j in range(cols):
                     s += end[j] * p[i, j] * p[i, j]
-                energy += s
+                energy += float(s)
         _solve_tile(q, a[t], r, turned)
         for k in range(height):
             i = i0 + k
@@ -155,7 +155,7 @@ def _row_pass(
                     y[i, j] = (x + y[i - 1, j]) * a_col[i, j]
                     s += x * p[i, j]
                     q[k, j] = g[i, j] * p[i, j] - x
-            energy -= s
+            energy -= float(s)
             if many > 0:
                 _project(q[k, :cols], p[i, :cols], across, many, by_force, by_wire)
                 _collect(i, p[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
@@ -196,17 +196,17 @@ def _column_pass(
             v = z[i, j] - alpha * (p[i, j] - t[j])
             z[i, j] = v
             s += g[i, j] * v * v
-        norm += s
+        norm += float(s)
         if i < bottom:
             s = zero
             for j in range(cols):
                 step = z[i, j] - z[i + 1, j]
                 s += step * step
-            norm += wire * s
+            norm += float(wire * s)
     s = zero
     for j in range(cols):
         s += start[j] * z[0, j] * z[0, j] + end[j] * z[bottom, j] * z[bottom, j]
-    return norm + s
+    return norm + float(s)
 
 
 @njit(**_FAST)
@@ -236,20 +236,20 @@ def _begin(
             v = g[i, j] * z[i, j]
             q[0, j] = v
             s += v * z[i, j]
-        norm += s
+        norm += float(s)
         s = zero
         if i > 0:
             for j in range(cols):
                 step = z[i, j] - z[i - 1, j]
                 s += step * step
-            norm += wire * s
+            norm += float(wire * s)
         if many > 0:
             _project(q[0, :cols], z[i, :cols], across, many, by_force, by_wire)
             _collect(i, z[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
     s = zero
     for j in range(cols):
         s += start[j] * z[0, j] * z[0, j] + end[j] * z[rows - 1, j] * z[rows - 1, j]
-    return norm + s
+    return norm + float(s)
 
 
 @njit(**_FAST)

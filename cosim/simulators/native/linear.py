@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cosim.errors import ConfigError, NotConverged
 from cosim.simulators.native.direct import DirectSystem, Lines, assemble
+from cosim.simulators.native.solution import LinearSolution
 
 if TYPE_CHECKING:
     from cosim.simulators.native.many import CoarseSpace
@@ -17,35 +19,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+# Bytes a cell that conjugate gradients in double precision move, and each iteration of them.
+_KRYLOV = 464.0, 168.0
 # Inputs from which a block is faster than one at a time.
 _BLOCK_FROM = 3
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LinearSolution:
-    """One solved linear crossbar.
-
-    Parameters
-    ----------
-    row_voltage, column_voltage, cell_current : ndarray, shape (rows, cols)
-        Node voltages [V] and the current from row to column through each cell [A].
-    row_current, column_current : ndarray, shape (rows,) and (cols,)
-        Delivered into each line by its drivers [A].
-    residual : float
-        Largest imbalance of currents at any node, divided by the largest branch current.
-    iterations : int
-        Of the Krylov method; 0 for a direct solve.
-    method : {"krylov", "direct"}
-    """
-
-    row_voltage: Floats
-    column_voltage: Floats
-    cell_current: Floats
-    row_current: Floats
-    column_current: Floats
-    residual: float
-    iterations: int
-    method: str
 
 
 @dataclass(eq=False)
@@ -183,39 +160,15 @@ class LinearCrossbar:
 
     def _quick(self, v_row: Floats, v_column: Floats) -> LinearSolution | None:
         """Solution in mixed precision, or None where that does not take these lines or fails."""
-        from cosim.simulators.native import mixed, sweeps
+        from cosim.simulators.native import mixed
 
-        if self._singular:
+        if self._singular or (self._mixed is None and not mixed.worth_it(self)):
             return None
+        built = 0
         if self._mixed is None:
-            if not mixed.worth_it(self):
-                return None
             self._mixed = mixed.MixedSolver(self)
-        if not self._mixed.good:
-            return None
-        cell = np.empty_like(self._g)
-        found = self._mixed.solve(v_row, v_column, cell)
-        if found is None:
-            return None
-        u, w, count = found
-        row_current, column_current = np.empty(self.rows), np.empty(self.cols)
-        worst, largest = sweeps.balance(
-            u, w, self._g, self.cols, v_row, v_column, self.row.resistance, self.row.start,
-            self.row.end, self.column.resistance, self.column.start, self.column.end,
-            cell, row_current, column_current,
-        )  # fmt: skip
-        if not worst <= 1e-10 * largest:
-            return None
-        return LinearSolution(
-            row_voltage=u[:, : self.cols],
-            column_voltage=w[:, : self.cols],
-            cell_current=cell[:, : self.cols],
-            row_current=row_current,
-            column_current=column_current,
-            residual=worst / largest if largest > 0 else worst,
-            iterations=count,
-            method="mixed",
-        )
+            built = mixed.BUILT
+        return self._mixed.solution(v_row, v_column, built)
 
     def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
         """Solve, and solve again for what is left where rounding on a far-off line needs it."""
@@ -360,4 +313,7 @@ class LinearCrossbar:
             residual=worst / large if large > 0 else worst,
             iterations=count,
             method=method,
+            moved=rows * cols * (_KRYLOV[0] + _KRYLOV[1] * count)
+            if method == "krylov"
+            else math.nan,
         )

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.simulators.native.inner import PASSES
+from cosim.simulators.native.solution import LinearSolution
+
 if TYPE_CHECKING:
     from cosim.simulators.native.linear import LinearCrossbar
 
@@ -24,8 +27,11 @@ Floats = NDArray[np.float64]
 SMALLEST = 200 * 200
 # Fall of the residual in one round, rounds, and iterations of one round.
 _FALL, _ROUNDS, _ITERATIONS = 3e-6, 4, 60
-# Imbalance of currents at which a solution is done.
-_GOAL = 1e-13
+# Imbalance of currents at which a solution is done, and up to which it counts.
+_GOAL, _LIMIT = 1e-13, 1e-10
+# Bytes a cell: checks, copy, factors and coarse space; one double-precision round; what a round
+# in single precision adds, and one iteration of it; the balance at the end.
+BUILT, _EXACT, _ROUND, _ITERATION, _BALANCE = 76, 84, 36, 4 * PASSES, 68
 # Wires so good that the first line solve is nearly exact, and single precision only noise.
 _GOOD = 1e-3
 
@@ -55,10 +61,43 @@ class MixedSolver:
         self.work = np.zeros((4, rows, width), dtype=single)
         self.singles = self.q.astype(single), self.turned.astype(single)
 
+    def solution(self, v_row: Floats, v_col: Floats, built: int) -> LinearSolution | None:
+        """For driver voltages [V], or None where this way fails.
+
+        `built` is what the factors have moved if they are new [bytes a cell].
+        """
+        from cosim.simulators.native import sweeps
+
+        array, row, col = self.array, self.array.row, self.array.column
+        cell = np.empty_like(array._g)
+        found = self.solve(v_row, v_col, cell) if self.good else None
+        if found is None:
+            return None
+        u, w, count, moved = found
+        row_current, column_current = np.empty(array.rows), np.empty(array.cols)
+        worst, largest = sweeps.balance(
+            u, w, array._g, array.cols, v_row, v_col, row.resistance, row.start, row.end,
+            col.resistance, col.start, col.end, cell, row_current, column_current,
+        )  # fmt: skip
+        if not worst <= _LIMIT * largest:
+            return None
+        inner = slice(0, array.cols)
+        return LinearSolution(
+            row_voltage=u[:, inner],
+            column_voltage=w[:, inner],
+            cell_current=cell[:, inner],
+            row_current=row_current,
+            column_current=column_current,
+            residual=worst / largest if largest > 0 else worst,
+            iterations=count,
+            method="mixed",
+            moved=float(array.rows * array.cols * (built + moved)),
+        )
+
     def solve(
         self, v_row: Floats, v_col: Floats, column: Floats
-    ) -> tuple[Floats, Floats, int] | None:
-        """Deviations of row and column nodes and the iterations, or None where it fails.
+    ) -> tuple[Floats, Floats, int, int] | None:
+        """Deviations of row and column nodes, iterations, bytes moved a cell; None: it failed.
 
         `column` (rows, width) is scratch.
         """
@@ -90,7 +129,7 @@ class MixedSolver:
             count += abs(done)
             sweeps.add(w, x, cols, 1.0 / scale)
             scale /= _FALL
-        return u, w, count
+        return u, w, count, (turn + 1) * _EXACT + turn * _ROUND + count * _ITERATION + _BALANCE
 
     def _largest(self, u: Floats, w: Floats, z: NDArray[np.float32], scale: float) -> float:
         """Largest driver current of present deviations [A]."""

@@ -36,6 +36,8 @@ class Peer:
         How to install it.
     largest, largest_full : int
         Sizes up to which it takes seconds, and up to which it is worth the wait.
+    bytes_a_cell : float
+        Memory at its largest size with one input, measured where it is known.
     currents : callable
         (conductances (rows, cols) [S], inputs (batch, rows) [V]) to column currents (batch, cols)
         [A], everything included from the conductances on.
@@ -47,6 +49,7 @@ class Peer:
     largest: int
     largest_full: int
     currents: Callable[[Floats, Floats], Floats]
+    bytes_a_cell: float = 4000.0
 
     @property
     def installed(self) -> bool:
@@ -55,6 +58,11 @@ class Peer:
             return find_spec(self.module) is not None
         except ModuleNotFoundError:
             return False
+
+    def needs(self, size: int, inputs: int) -> float:
+        """Memory for an array of a size, about [bytes]."""
+        # Right sides, solutions and a copy of either.
+        return size**2 * (self.bytes_a_cell + 96.0 * inputs)
 
 
 def problem(size: int, inputs: int = 1) -> tuple[Floats, Floats]:
@@ -144,10 +152,15 @@ def crosssim(g: Floats, inputs: Floats, tolerance: float = 1e-10) -> Floats:
     """
     from types import SimpleNamespace
 
-    solver = importlib.import_module("simulator.circuits.array_simulator")
-    wires = SimpleNamespace(gate_input=False, Rp_row=WIRE, Rp_col=WIRE)
-    scale = 0.2  # V: inputs and tolerance of CrossSim count in the largest input
+    # Inputs and tolerance count in the largest input.
+    scale = 0.2  # V
+    wires = SimpleNamespace(
+        # The first three for release 3.0, the others for 3.1.
+        gate_input=False, Rp_row=WIRE, Rp_col=WIRE, Rp_row_norm=WIRE, Rp_col_norm=WIRE,
+        Rp_row_terminal_norm=0.0, Rp_col_terminal_norm=0.0,
+    )  # fmt: skip
     bits = SimpleNamespace(mvm=SimpleNamespace(input_bitslicing=False))
+    solve = _crosssim_solver()
     found = []
     for v in inputs:
         parameters = SimpleNamespace(
@@ -158,15 +171,26 @@ def crosssim(g: Floats, inputs: Floats, tolerance: float = 1e-10) -> Floats:
                 Verr_th_mvm=tolerance,
                 relaxation_gamma=0.9,
                 hide_convergence_msg=True,
+                fast_matmul=False,
+                Verr_matmul_criterion="max_max",
             ),
         )
-        found.append(
-            scale
-            * solver.solve_mvm_circuit(
-                solver.mvm_parasitics, v[::-1] / scale, np.ascontiguousarray(g[::-1].T), parameters
-            )
-        )
+        found.append(scale * solve(v[::-1] / scale, np.ascontiguousarray(g[::-1].T), parameters))
     return np.array(found)
+
+
+def _crosssim_solver() -> Callable[[Floats, Floats, Any], Floats]:
+    """Its solver of one input in the form of release 3.0 or of 3.1."""
+    if find_spec("simulator.circuits.array_simulator") is not None:
+        old = importlib.import_module("simulator.circuits.array_simulator")
+        return partial(old.solve_mvm_circuit, old.mvm_parasitics)
+    new = importlib.import_module("simulator.circuits.array.NonInterleaved_InputSource")
+
+    def solve(v: Floats, g: Floats, parameters: Any) -> Floats:
+        array = new.NonInterleaved_InputSource_Array(parameters)
+        return np.asarray(array.iterative_solve(g, v))
+
+    return solve
 
 
 PEERS = (
@@ -177,11 +201,11 @@ PEERS = (
     Peer(
         name="CHOLMOD", module="sksparse.cholmod",
         get="apt-get install libsuitesparse-dev, then pip install 'scikit-sparse<0.5'",
-        largest=512, largest_full=1024, currents=cholmod,
+        largest=512, largest_full=1024, currents=cholmod, bytes_a_cell=1600.0,
     ),
     Peer(
         name="MKL Pardiso", module="pypardiso", get="pip install pypardiso",
-        largest=512, largest_full=1024, currents=pardiso,
+        largest=512, largest_full=1024, currents=pardiso, bytes_a_cell=2000.0,
     ),
     Peer(
         name="badcrossbar", module="badcrossbar",
@@ -189,22 +213,41 @@ PEERS = (
         largest=128, largest_full=256, currents=badcrossbar,
     ),
     Peer(
-        name="CrossSim", module="simulator.circuits.array_simulator",
-        get="not on PyPI: clone github.com/sandialabs/cross-sim and pip install it",
+        name="CrossSim", module="simulator.circuits",
+        get="not on PyPI: pip install git+https://github.com/sandialabs/cross-sim (3.0 or 3.1)",
         largest=256, largest_full=512, currents=crosssim,
     ),
     Peer(
-        name="CrossSim at 2e-4", module="simulator.circuits.array_simulator",
+        name="CrossSim at 2e-4", module="simulator.circuits",
         get="as CrossSim; its default tolerance",
         largest=256, largest_full=512, currents=partial(crosssim, tolerance=2e-4),
     ),
 )  # fmt: skip
 
 
-def linear_peers(size: int, full: bool) -> dict[str, Callable[[Floats, Floats], Floats]]:
-    """Installed peers for arrays of a size."""
-    return {
-        p.name: p.currents
-        for p in PEERS
-        if p.installed and size <= (p.largest_full if full else p.largest)
-    }
+def linear_peers(
+    size: int, full: bool, inputs: int, memory: float
+) -> tuple[dict[str, Callable[[Floats, Floats], Floats]], dict[str, str]]:
+    """Installed peers for arrays of a size, and why others that are installed are left out.
+
+    Parameters
+    ----------
+    size : int
+    full : bool
+    inputs : int
+    memory : float
+        What they can have [bytes].
+    """
+    taken: dict[str, Callable[[Floats, Floats], Floats]] = {}
+    skipped: dict[str, str] = {}
+    for peer in PEERS:
+        if not peer.installed or size > (peer.largest_full if full else peer.largest):
+            continue
+        needs = peer.needs(size, inputs)
+        if needs < memory:
+            taken[peer.name] = peer.currents
+        else:
+            skipped[peer.name] = (
+                f"left out: needs about {needs / 1e9:.0f} GB, {memory / 1e9:.1f} GB are free"
+            )
+    return taken, skipped
