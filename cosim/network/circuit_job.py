@@ -22,6 +22,8 @@ class CircuitTraining:
         Pixels of a side: 8 as they are, 4 or 2 averaged [1].
     classes : tuple of int
         Digits to tell apart.
+    hidden : int
+        Neurons between two tiles; 0 for one tile.
     algorithm : str
         "mixed" or "sgd".
     samples, batch : int
@@ -33,7 +35,7 @@ class CircuitTraining:
     wire : float
         Resistance of a line segment [ohm].
     ngspice_steps : int
-        Updates that ngspice follows.
+        Updates with pulses that ngspice follows.
     evaluate_every : int
         Updates between two looks at unseen digits.
     test_samples : int
@@ -42,6 +44,7 @@ class CircuitTraining:
 
     side: int = 4
     classes: tuple[int, ...] = tuple(range(10))
+    hidden: int = 0
     algorithm: str = "mixed"
     samples: int = 600
     batch: int = 10

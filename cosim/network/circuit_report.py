@@ -18,8 +18,8 @@ LEARNERS = ("array", "behaviour, same pulses", "behaviour alone")
 def table(dataset: xarray.Dataset) -> str:
     """Drift at the steps of the evaluations and the first ones, accuracies beside it."""
     evaluated = {int(k): n for n, k in enumerate(dataset["evaluation"].values)}
-    spiced = int(np.isfinite(dataset["drift_rms"].sel(rung="ngspice")).sum())
-    steps = [k for k in dataset["step"].values if k in evaluated or k <= max(spiced, 1)]
+    spiced = np.isfinite(dataset["drift_rms"].sel(rung="ngspice").values)
+    steps = [k for n, k in enumerate(dataset["step"].values) if k in evaluated or spiced[n]]
     lines = [
         "drift to the array rung, % of the window, and accuracy on unseen digits, %",
         f"{'step':>5}{'pulses':>8}{'behaviour rms':>15}{'max':>8}{'ngspice rms':>13}{'max':>8}"

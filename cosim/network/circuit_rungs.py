@@ -8,6 +8,7 @@ lines that fire at the RESET voltage. Only cells where both fire see a voltage a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -64,6 +65,9 @@ class Rung(Protocol):
 
     def multiply(self, voltages: FloatArray) -> FloatArray:
         """Currents of the columns [A], shape (batch, columns), for row voltages [V]."""
+
+    def multiply_back(self, voltages: FloatArray) -> FloatArray:
+        """Currents of the rows [A], shape (batch, rows), for column voltages [V]."""
 
     def pulse(self, slots: Sequence[Slot]) -> None:
         """Give the cells of each slot one pulse."""
@@ -122,6 +126,21 @@ class CircuitRung:
         result = self.simulator.run(read.testbench(self.array, read.voltages))
         self.seconds += result.provenance.wall_time
         return -np.asarray(result["source_line_current"])
+
+    def multiply_back(self, voltages: FloatArray) -> FloatArray:
+        """The same array driven from its source lines, sensed at its bit lines."""
+        volts = np.atleast_2d(voltages)
+        grounded = np.zeros((len(volts), self.array.rows))
+        read = Read(self.array, inputs=grounded, gate=self.protocol.read_gate)
+        bench = read.testbench(self.array, read.voltages)
+        drives = dict(bench.drives) | {
+            f"sl{k}": Waveform.steps(volts[:, k]) for k in range(self.array.cols)
+        }
+        result = self.simulator.run(
+            dataclasses.replace(bench, drives=drives, probes=("bit_line_current",))
+        )
+        self.seconds += result.provenance.wall_time
+        return -np.asarray(result["bit_line_current"])
 
     def pulse(self, slots: Sequence[Slot]) -> None:
         """Run all pulses in one transient, the states carried on."""
@@ -226,12 +245,17 @@ class BehaviourRung:
     def multiply(self, voltages: FloatArray) -> FloatArray:
         """Read law and wires."""
         volts, law = np.atleast_2d(voltages), self.device.read_law
+        return np.asarray(sum(law.shape(r, volts) @ w for r, w in enumerate(self._terms())))
+
+    def multiply_back(self, voltages: FloatArray) -> FloatArray:
+        """The cells see the voltages with the other sign; wires act alike both ways."""
+        volts, law = np.atleast_2d(voltages), self.device.read_law
+        return -np.asarray(sum(law.shape(r, -volts) @ w.T for r, w in enumerate(self._terms())))
+
+    def _terms(self) -> list[FloatArray]:
+        law = self.device.read_law
         attenuation = effective_conductance(self.g, self.parasitics) / self.g
-        return np.asarray(
-            sum(
-                law.shape(r, volts) @ (law.weight(r, self.g) * attenuation) for r in range(law.rank)
-            )
-        )
+        return [law.weight(r, self.g) * attenuation for r in range(law.rank)]
 
     def pulse(self, slots: Sequence[Slot]) -> None:
         """One step of the law a slot."""
@@ -250,21 +274,3 @@ class BehaviourRung:
     def restore(self, state: State) -> None:
         """Take back what `state` gave."""
         self.g = np.array(state["conductance"], float)
-
-
-def fresh(array: Array, conductance: float, gate: float = 3.3) -> Array:
-    """The formed array with every cell at one conductance [S] at 0.2 V, transistor included."""
-    from scipy.optimize import brentq
-
-    from cosim.simulators.native import effective_matrix
-
-    one = array.replace(
-        rows=1, cols=1, parasitics=Parasitics(), parameters={}, selector_parameters={}
-    )
-
-    def error(c: float) -> float:
-        cell = one.with_parameters(c_0=np.full((1, 1), c), phi_0=np.ones((1, 1)))
-        return float(effective_matrix(cell, gate=gate, samples=0).ideal[0, 0]) - conductance
-
-    c = float(brentq(error, 0.05, 20.0, xtol=1e-6))
-    return array.with_parameters(c_0=np.full(array.shape, c), phi_0=np.ones(array.shape))

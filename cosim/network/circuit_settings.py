@@ -17,14 +17,16 @@ from cosim.network.model import Labels
 class CircuitConfig(BaseModel):
     """A circuit-in-the-loop study; unknown keys are errors. SI units.
 
-    ``side`` 4 averages the digits of 8 x 8 pixels over 2 x 2; 8 keeps them. ``wire`` is the
-    resistance of a line segment [Ohm].
+    ``side`` 4 averages the digits of 8 x 8 pixels over 2 x 2; 8 keeps them. With ``hidden``
+    neurons (tanh) there are two tiles instead of one. ``wire`` is the resistance of a line
+    segment [Ohm].
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     side: Literal[2, 4, 8] = 4
     classes: tuple[int, ...] = tuple(range(10))
+    hidden: int = Field(default=0, ge=0, le=64)
     algorithm: Literal["mixed", "sgd"] = "mixed"
     samples: int = Field(default=600, ge=1)
     batch: int = Field(default=10, ge=1)

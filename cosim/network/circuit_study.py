@@ -1,9 +1,10 @@
 """Training with the circuit in the loop: the drift between the rungs, step by step.
 
-A linear layer learns real digits with every product and every update solved by the array
-rung: wires, heat, transistors, device physics. The very same pulses go to the calibrated
-behavioural device and, for the first steps, to ngspice; after each step the conductances
-of all cells are compared. A second behavioural layer learns alone, from its own errors.
+A network of one or two tiles learns real digits with every product, forward and backward,
+and every update solved by the array rung: wires, heat, transistors, device physics. The very
+same pulses go to the calibrated behavioural device and, for the first steps, to ngspice; after
+each step the conductances of all cells are compared. A second behavioural network learns
+alone, from its own errors.
 The pulses are drawn from one seed, and cycle-to-cycle noise is off: what differs is the rung.
 """
 
@@ -11,22 +12,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models import load_model
 from compact_models.errors import SimulatorError
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.network.circuit_report import LEARNERS, RUNGS, plot
-from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Rung, fresh
+from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Rung
 from cosim.network.circuit_settings import CircuitConfig, task
+from cosim.network.circuit_start import tiles
 from cosim.network.circuit_tile import CircuitLayer
+from cosim.network.layers import Activation, Layer
 from cosim.network.model import Network
-from netlists import Array, Cell, Parasitics
 
 if TYPE_CHECKING:
     import xarray
@@ -34,16 +35,23 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-def calibrated(array: Array, pulses: int) -> tuple[BehaviouralDevice, float]:
-    """The behavioural device of one cell of the array, and the error of a predicted train."""
-    from cosim.calibration import calibrate
-    from cosim.experiments.pulse_update import PulseUpdate
-
-    one = array.replace(rows=1, cols=1, parasitics=Parasitics(), parameters={})
-    cell = fresh(one, 5e-5)
-    data = PulseUpdate(cell, pulses=pulses, alternating=40, cycle_spread=False)
-    fit = calibrate(data.run(simulator="native", seed=0, progress=False))
-    return fit.device, fit.report.trajectory_error
+def network(c: CircuitConfig, rungs: Sequence[Rung], device: BehaviouralDevice) -> Network:
+    """The same network on any rung."""
+    layers: list[Layer] = []
+    for n, rung in enumerate(rungs):
+        if n:
+            layers.append(Activation("tanh"))
+        layers.append(
+            CircuitLayer(
+                rung,
+                device,
+                weight_range=c.weight_range,
+                algorithm=c.algorithm,
+                seed=c.seed + n,
+                first=n == 0,
+            )
+        )
+    return Network(layers)
 
 
 def run_circuit_study(
@@ -65,7 +73,8 @@ def run_circuit_study(
     xarray.Dataset
         ``drift_rms``, ``drift_max`` (step, rung): difference of the conductances to the array
         rung, over the window; ``pulses``, ``loss`` (step); ``accuracy`` (evaluation, learner);
-        ``conductance`` (rung, row, col) at the end [S].
+        ``conductance_0``, with a hidden layer also ``conductance_1``, (solved_by, row, col) of
+        the tiles at the end [S].
 
     Raises
     ------
@@ -74,36 +83,29 @@ def run_circuit_study(
     """
     c = CircuitConfig.read(config or {})
     data = task(c)
-    shape = (c.side * c.side, len(c.classes))
-    array = Array(
-        Cell(load_model("cmo_hfox", c.parameters), load_model("nmos_3v3")),
-        rows=shape[0], cols=shape[1], parasitics=Parasitics(r_row=c.wire, r_col=c.wire),
-    )  # fmt: skip
-    device, fit_error = calibrated(array, c.calibration_pulses)
-    array = fresh(array, device.symmetry_point)
-    native = CircuitRung(array, "native")
-    start = native.conductances()
+    arrays, device, fit_error = tiles(c)
+    natives = [CircuitRung(a, "native") for a in arrays]
+    starts = [n.conductances() for n in natives]
 
-    def layer(rung: Rung) -> CircuitLayer:
-        return CircuitLayer(
-            rung, device, weight_range=c.weight_range, algorithm=c.algorithm, seed=c.seed
-        )
+    def behaviour() -> list[Rung]:
+        return [
+            BehaviourRung(device, g, parasitics=a.parasitics)
+            for a, g in zip(arrays, starts, strict=True)
+        ]
 
-    leader = layer(native)
-    followers: dict[str, Rung] = {
-        "behaviour": BehaviourRung(device, start, parasitics=array.parasitics)
-    }
+    followers: dict[str, list[Rung]] = {"behaviour": behaviour()}
     if c.ngspice_steps:
-        followers["ngspice"] = CircuitRung(array, "ngspice")
-    alone = layer(BehaviourRung(device, start, parasitics=array.parasitics))
-    same = layer(followers["behaviour"])
-    net, free = Network([leader]), Network([alone])
-    learners = dict(zip(LEARNERS, (net, Network([same]), free), strict=True))
+        followers["ngspice"] = [CircuitRung(a, "ngspice") for a in arrays]
+    net, free = network(c, natives, device), network(c, behaviour(), device)
+    same = network(c, followers["behaviour"], device)
+    learners = dict(zip(LEARNERS, (net, same, free), strict=True))
+    leaders = [layer for layer in net.layers if isinstance(layer, CircuitLayer)]
 
     steps = -(-c.samples // c.batch)
     drift = np.full((2, steps, len(RUNGS)), np.nan)
     pulses, loss = np.zeros(steps, int), np.zeros(steps)
     failures: list[str] = []
+    spiced = 0
     at = [0]
     accuracy = [[n.accuracy(data.test_x, data.test_labels) for n in learners.values()]]
     begun = time.perf_counter()
@@ -111,19 +113,29 @@ def run_circuit_study(
         part = slice(k * c.batch, (k + 1) * c.batch)
         loss[k] = net.learn(data.x[part], data.labels[part], c.rate)
         free.learn(data.x[part], data.labels[part], c.rate)
-        pulses[k] = sum(int(s.cells.sum()) for s in leader.last)
-        truth = native.conductances()
+        pulses[k] = sum(int(s.cells.sum()) for leader in leaders for s in leader.last)
+        truth = [n.conductances() for n in natives]
         for r, name in enumerate(RUNGS):
-            if name not in followers or (name == "ngspice" and k >= c.ngspice_steps):
+            if name not in followers:
                 continue
+            if name == "ngspice":
+                # Updates without a pulse show nothing.
+                if pulses[k] == 0 or spiced == c.ngspice_steps:
+                    continue
+                spiced += 1
             try:
-                followers[name].pulse(leader.last)
+                for follower, leader in zip(followers[name], leaders, strict=True):
+                    follower.pulse(leader.last)
             except SimulatorError as error:
                 # What went before stays; the steps after have no place to start from.
                 failures.append(f"{name}, step {k + 1}: {error}")
                 del followers[name]
                 continue
-            gap = (followers[name].conductances() - truth) / device.window
+            gaps = [
+                (follower.conductances() - g).ravel() / device.window
+                for follower, g in zip(followers[name], truth, strict=True)
+            ]
+            gap = np.concatenate(gaps)
             drift[:, k, r] = np.sqrt(np.mean(gap**2)), np.abs(gap).max()
         if (k + 1) % c.evaluate_every == 0 or k + 1 == steps:
             at.append(k + 1)
@@ -136,8 +148,9 @@ def run_circuit_study(
                 file=sys.stderr, flush=True,
             )  # fmt: skip
     dataset = _dataset(
-        c, array, native, drift, pulses, loss, at, accuracy,
-        {"array": truth, **{n: f.conductances() for n, f in followers.items()}}, fit_error,
+        c, natives, drift, pulses, loss, at, accuracy,
+        {"array": truth, **{n: [f.conductances() for f in fs] for n, fs in followers.items()}},
+        fit_error,
     )  # fmt: skip
     dataset.attrs["warnings"] = "; ".join(failures)
     if output is not None:
@@ -150,14 +163,13 @@ def run_circuit_study(
 
 def _dataset(
     c: CircuitConfig,
-    array: Array,
-    native: CircuitRung,
+    natives: list[CircuitRung],
     drift: FloatArray,
     pulses: NDArray[np.int_],
     loss: FloatArray,
     at: list[int],
     accuracy: list[list[float]],
-    conductances: dict[str, FloatArray],
+    conductances: dict[str, list[FloatArray]],
     fit_error: float,
 ) -> xarray.Dataset:
     import xarray as xr
@@ -173,10 +185,14 @@ def _dataset(
             "pulses": (("step",), pulses, one),
             "loss": (("step",), loss, one),
             "accuracy": (("evaluation", "learner"), np.array(accuracy), one),
-            "conductance": (
-                ("solved_by", "row", "col"), np.array([conductances[n] for n in names]),
-                {"units": "S"},
-            ),
+            **{
+                f"conductance_{n}": (
+                    ("solved_by", f"row_{n}", f"col_{n}"),
+                    np.array([conductances[name][n] for name in names]),
+                    {"units": "S", "long_name": f"of tile {n} at the end"},
+                )
+                for n in range(len(natives))
+            },
         },
         coords={
             "step": ("step", np.arange(1, len(pulses) + 1), one),
@@ -190,9 +206,9 @@ def _dataset(
             "version": package_version(),
             "seed": c.seed,
             "simulator": "native",
-            "solver_seconds": native.seconds,
-            "parameter_fingerprint": array.fingerprint,
-            "citations": array.cell.reram.parameters.citation,
+            "solver_seconds": sum(n.seconds for n in natives),
+            "parameter_fingerprint": natives[0].array.fingerprint,
+            "citations": natives[0].array.cell.reram.parameters.citation,
             "calibration_error": fit_error,
             "batch": c.batch,
             "algorithm": c.algorithm,

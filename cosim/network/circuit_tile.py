@@ -7,7 +7,7 @@ ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -67,9 +67,14 @@ def count_slots(counts: NDArray[np.int_]) -> Iterator[Slot]:
 class CircuitLayer:
     """A linear layer on a rung: ``scores = x @ weights``, no bias.
 
+    The last row and the last column of the array are its references: cells at the symmetry
+    point that are read with the others, never pulsed, and whose current is subtracted. They
+    bend with the voltage as the others do, which a number could not.
+
     Parameters
     ----------
     rung : Rung
+        One row and one column larger than the weights.
     device : BehaviouralDevice
         Its window and symmetry point turn conductances into weights.
     weight_range : float
@@ -84,6 +89,8 @@ class CircuitLayer:
         Of an input of 1 [V].
     seed : int
         Of the pulse trains: equal seeds give equal random numbers on every rung.
+    first : bool
+        The layer of the inputs, which passes no errors on.
     """
 
     def __init__(
@@ -96,8 +103,10 @@ class CircuitLayer:
         pulses: Pulses | None = None,
         read_voltage: float = 0.2,
         seed: int = 0,
+        first: bool = True,
     ) -> None:
         self.rung, self.read_voltage, self.algorithm = rung, read_voltage, algorithm
+        self.first = first
         self.pulses = pulses or Pulses()
         self.unit = device.window / (2.0 * weight_range)
         self.reference = device.symmetry_point
@@ -106,36 +115,56 @@ class CircuitLayer:
         step = 0.5 * float(device.up.step(u) - device.down.step(u))
         self.step = 2.0 * weight_range * max(step, 1e-9)
         self.rng = new_state(seed)
-        self.chi: FloatArray = np.zeros(rung.conductances().shape)
+        rows, columns = rung.conductances().shape
+        self.chi: FloatArray = np.zeros((rows - 1, columns - 1))
         self.last: list[Slot] = []
         self._x: Matrix = np.zeros((0, 0), np.float32)
         self._d: Matrix = np.zeros((0, 0), np.float32)
 
     def weights(self) -> FloatArray:
         """Weights without wires, shape (rows, columns)."""
-        return (self.rung.conductances() - self.reference) / self.unit
+        return (self.rung.conductances()[:-1, :-1] - self.reference) / self.unit
 
     def forward(self, x: Matrix) -> Matrix:
-        """Column currents less those of the reference conductance, as weights times inputs."""
+        """Column currents less that of the reference column, as weights times inputs."""
         self._x = np.ascontiguousarray(x, np.float32)
-        volts = self.read_voltage * np.asarray(x, float)
-        current = self.rung.multiply(volts) - self.reference * volts.sum(axis=1, keepdims=True)
-        return (current / (self.unit * self.read_voltage)).astype(np.float32)
+        return self._read(self.rung.multiply, np.asarray(x, float)).astype(np.float32)
+
+    def _read(
+        self, multiply: Callable[[FloatArray], FloatArray], signals: FloatArray
+    ) -> FloatArray:
+        """Signals of at most 1 and 0 for the reference line, as products with the weights."""
+        volts = np.pad(self.read_voltage * signals, ((0, 0), (0, 1)))
+        current = multiply(volts)
+        return (current[:, :-1] - current[:, -1:]) / (self.unit * self.read_voltage)
 
     def backward(self, d: Matrix) -> Matrix:
-        """Keep the errors; a first layer has none to pass on."""
+        """Errors of the inputs: the array driven from its columns, the largest at full scale."""
         self._d = np.ascontiguousarray(d, np.float32)
-        return self._d[:, :0]
+        if self.first:
+            return self._d[:, :0]
+        tops = np.abs(d).max(axis=1, keepdims=True).astype(float)
+        signals = np.asarray(d, float) / np.where(tops > 0.0, tops, 1.0)
+        return (tops * self._read(self.rung.multiply_back, signals)).astype(np.float32)
 
     def update(self, rate: float) -> None:
         """Pulses of the last batch; kept in `last`."""
         if self.algorithm == "sgd":
-            self.last = list(draw_slots(self._x, self._d, rate / self.step, self.pulses, self.rng))
+            slots = draw_slots(self._x, self._d, rate / self.step, self.pulses, self.rng)
         else:
             self.chi += rate * (self._x.T @ self._d)
             counts = np.trunc(self.chi / self.step).astype(int)
             self.chi -= counts * self.step
-            self.last = list(count_slots(counts))
+            slots = count_slots(counts)
+        # The reference lines never fire.
+        self.last = [
+            Slot(
+                polarity=s.polarity,
+                rows=np.append(s.rows, False),
+                columns=np.append(s.columns, False),
+            )
+            for s in slots
+        ]
         self.rung.pulse(self.last)
 
     def state(self) -> State:

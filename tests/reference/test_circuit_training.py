@@ -31,3 +31,16 @@ def test_ngspice_follows_the_same_pulses(ngspice):
     )
     assert int(found.pulses.sum()) > 0
     assert np.nanmax(found["drift_max"].sel(rung="ngspice").values) < 1e-3
+
+
+@pytest.mark.slow
+def test_errors_pass_backward_through_the_circuit():
+    """Two tiles learn on the array rung as they do on laws; a wrong way back would show."""
+    two = SMALL | {"hidden": 4, "samples": 150, "rate": 0.15, "weight_range": 3.0}
+    found = run_circuit_study(two | {"seed": 1, "evaluate_every": 15}, progress=False)
+    array, same, alone = found["accuracy"].values[-1]
+    assert array > 0.8
+    assert same == pytest.approx(array, abs=0.05)
+    assert alone > 0.8
+    assert found["drift_max"].sel(rung="behaviour").values[-1] < 0.02
+    assert found["conductance_1"].shape == (2, 5, 3)

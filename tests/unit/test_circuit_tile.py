@@ -4,8 +4,9 @@ import pytest
 from compact_models import load_model
 from compact_models.errors import ConfigError, ParameterError
 from cosim.behavioural import soft_bounds
-from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Slot, fresh
+from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Slot
 from cosim.network.circuit_settings import CircuitConfig
+from cosim.network.circuit_start import fresh
 from cosim.network.circuit_tile import CircuitLayer, count_slots, draw_slots
 from cosim.network.crossbar import Pulses
 from cosim.network.model import Network
@@ -44,7 +45,7 @@ def test_a_layer_on_laws_learns_and_goes_on_from_its_state(algorithm):
     labels = x[:, :2].argmax(axis=1)
 
     def build():
-        rung = BehaviourRung(DEVICE, np.full((6, 2), DEVICE.symmetry_point))
+        rung = BehaviourRung(DEVICE, np.full((7, 3), DEVICE.symmetry_point))
         return Network([CircuitLayer(rung, DEVICE, weight_range=6.0, algorithm=algorithm)])
 
     net = build()
@@ -78,6 +79,32 @@ def test_the_circuit_moves_only_the_cells_that_fire_and_multiplies():
     # Conductances are those at 0.2 V; at 0.1 V the cells conduct less.
     current = rung.multiply(np.array([[0.2, 0.1, 0.0]]))
     assert current == pytest.approx(np.array([[0.2, 0.1, 0.0]]) @ rung.conductances(), rel=0.06)
+
+
+def test_the_circuit_reads_both_ways_and_its_references_bend_with_the_cells():
+    drawn = 5e-5 + 1e-5 * np.random.default_rng(1).uniform(-1, 1, (4, 3))
+    drawn[-1] = drawn[:, -1] = DEVICE.symmetry_point
+    # A column of cells like the reference has weights of zero, whatever the voltage.
+    drawn[:, 0] = DEVICE.symmetry_point
+    rung = CircuitRung(fresh(array(4, 3), drawn))
+    assert rung.conductances() == pytest.approx(drawn, rel=1e-4)
+    layer = CircuitLayer(rung, DEVICE, weight_range=1.0, first=False)
+    x = np.array([[1.0, -0.3, 0.5], [-0.2, 0.1, -0.9]], np.float32)
+    weights = (drawn[:-1, :-1] - DEVICE.symmetry_point) / (DEVICE.window / 2)
+    assert layer.weights() == pytest.approx(weights, abs=2e-4)
+    forward = layer.forward(x)
+    assert forward == pytest.approx(x @ weights, abs=0.1 * np.abs(weights).max())
+    assert np.abs(forward[:, 0]).max() < 2e-3
+    d = np.array([[0.04, -0.02], [0.0, 0.0]], np.float32)
+    back = layer.backward(d)
+    assert back == pytest.approx(d @ weights.T, abs=0.04 * 0.1 * np.abs(weights).max())
+    assert (back[1] == 0.0).all()
+    behaviour = BehaviourRung(DEVICE, drawn, parasitics=rung.array.parasitics)
+    same = CircuitLayer(behaviour, DEVICE, weight_range=1.0, first=False)
+    assert same.forward(x) == pytest.approx(forward, abs=0.1 * np.abs(weights).max())
+    assert same.backward(d) == pytest.approx(back, abs=0.04 * 0.1 * np.abs(weights).max())
+    with pytest.raises(ParameterError, match="conductances"):
+        fresh(array(), 1.0)
 
 
 def test_wrong_arrays_and_studies_are_refused():
