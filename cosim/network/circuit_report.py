@@ -53,7 +53,8 @@ def plot(dataset: xarray.Dataset) -> Any:
     left, right = figure.subplots(1, 2)
     for rung, colour in zip(RUNGS, (style.ORANGE, style.GREEN), strict=True):
         for name, line, size in (("drift_max", "--", "worst cell"), ("drift_rms", "-", "rms")):
-            drift = dataset[name].sel(rung=rung).dropna("step")
+            found = dataset[name].sel(rung=rung)
+            drift = found.where(found > 0).dropna("step")
             if drift.size:
                 left.semilogy(
                     drift["step"], 100 * drift, line, color=colour, label=f"{rung}, {size}",
