@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _UNITS = {"i": "A", "v": "V", "state": "1", "residual": "1"}
+# Cells from which on threads gain; draws that go to a worker together.
+_SHARED, _LARGEST_PART = 32 * 32, 64
 _CELLS = ("cell_current", "cell_voltage", *(f"{k}_line_voltage" for k in ("bit", "source", "word")))
 
 
@@ -51,16 +53,22 @@ def draw_array(array: Array, seed: int, draw: int) -> Array:
     return array.replace(**fields)
 
 
+_Draw = tuple[dict[str, Floats], str, tuple[str, ...], str]
+
+
 @dataclass(frozen=True)
 class _Job:
-    """One draw, in a form that other processes take."""
+    """A few draws, in a form that other processes take."""
 
     testbench: Testbench
     simulator: Simulator
     seed: int
     at: tuple[float, ...] | None
 
-    def __call__(self, draw: int) -> tuple[dict[str, Floats], str, tuple[str, ...], str]:
+    def __call__(self, draws: Sequence[int]) -> list[_Draw]:
+        return [self._one(draw) for draw in draws]
+
+    def _one(self, draw: int) -> _Draw:
         array = draw_array(self.testbench.array, self.seed, draw)
         try:
             result = self.simulator.run(self.testbench.replace(array=array, seed=self.seed))
@@ -112,9 +120,10 @@ def monte_carlo(
         sweep all come back.
     simulator : str or Simulator
     workers : int, optional
-        Threads; default: the number of cores. Arrays from about 32 x 32 up use them well.
+        Threads; default: the number of cores for arrays from 32 x 32 up, which use them well,
+        and one below, where the interpreter is most of the work.
     executor : concurrent.futures.Executor, optional
-        Instead, e.g. a process pool: for many small arrays.
+        Instead, e.g. a process pool: for thousands of small arrays.
     progress : bool
 
     Returns
@@ -131,7 +140,7 @@ def monte_carlo(
         Every draw failed.
     """
     from cosim.dataset import build_dataset, package_version
-    from cosim.parallel import parallel_map
+    from cosim.parallel import parallel_map, worker_count
     from cosim.simulators.base import get_simulator
 
     begin = time.perf_counter()
@@ -147,9 +156,15 @@ def monte_carlo(
         )
     times = None if at is None else tuple(np.atleast_1d(np.asarray(at, dtype=float)).tolist())
     job = _Job(testbench, chosen, seed, times)
-    done = parallel_map(
-        job, range(draws), executor=executor, workers=workers, progress=progress, label="draws"
+    if workers is None and array.rows * array.cols < _SHARED:
+        workers = 1
+    # Sent to another process, a testbench costs more than the solution of a small array.
+    size = max(1, min(_LARGEST_PART, draws // (4 * max(workers or worker_count(), 2))))
+    parts = [range(k, min(k + size, draws)) for k in range(0, draws, size)]
+    finished = parallel_map(
+        job, parts, executor=executor, workers=workers, progress=progress, label="draws"
     )
+    done = [draw for part in finished for draw in part]
     status = [s for _, s, _, _ in done]
     if all(s != "ok" for s in status):
         raise SimulatorError(

@@ -6,21 +6,24 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from cosim.errors import ConfigError, SimulationTimeout
 from cosim.simulators.base import Result, RunProvenance
+from netlists.waveform import as_waveform
 
 if TYPE_CHECKING:
     from compact_models.parameters import ParameterSet
     from netlists.array import Array
     from netlists.testbench import Testbench
 
-# Above this many cells the netlist's text and graph cost far more time than solving it.
-_LARGEST_NETLIST = 16 * 16
-_LONGEST_NETLIST = 50_000  # corners of stimuli
+# Above this many cells the circuit's graph costs far more time than solving it.
+_LARGEST_GRAPH = 16 * 16
+_CHECKED: set[tuple[Any, ...]] = set()
+_MOST_CHECKED = 1000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,12 +97,7 @@ class NativeSimulator:
     @property
     def version(self) -> str:
         """Version of this project."""
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version("reram-cosim")
-        except PackageNotFoundError:
-            return ""
+        return _version()
 
     def run(self, testbench: Testbench) -> Result:
         """Run a testbench; see :class:`cosim.simulators.base.Simulator`.
@@ -216,25 +214,41 @@ class NativeSimulator:
         return axis, data, notes
 
 
-def _short(testbench: Testbench) -> bool:
-    """Whether the text of the netlist is worth its time."""
-    from netlists.waveform import as_waveform
+@lru_cache(maxsize=1)
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
 
-    array = testbench.array
-    corners = sum(len(as_waveform(w).times) for w in testbench.drives.values() if w is not None)
-    return array.rows * array.cols <= _LARGEST_NETLIST and corners <= _LONGEST_NETLIST
+    try:
+        return version("reram-cosim")
+    except PackageNotFoundError:
+        return ""
+
+
+def _topology(testbench: Testbench) -> tuple[Any, ...]:
+    """What decides the graph of a circuit without attachments."""
+    array, wires = testbench.array, testbench.array.parasitics
+    resistances = wires.r_row, wires.r_col, wires.r_word, wires.r_feed
+    return (
+        array.shape, array.layout, array.word_lines, array.drive, array.cell.selector is None,
+        testbench.floating, *(r > 0 for r in resistances),
+    )  # fmt: skip
 
 
 def _findings(testbench: Testbench) -> list[Any]:
-    """Electrical rules; of large arrays and long stimuli, those on voltages and stimuli.
+    """Electrical rules; those on the graph once for every topology, and only for small arrays.
 
-    The rules on the graph look for nodes without a path to ground, and for those the solver
-    itself ends with an error.
+    They look for nodes without a path to ground, and for those the solver itself ends with an
+    error.
     """
     from netlists.limits import stimulus_findings, voltage_findings
+    from netlists.rules import enforce
 
-    if _short(testbench):
-        return list(testbench.check())
+    key = _topology(testbench)
+    if testbench.array.rows * testbench.array.cols <= _LARGEST_GRAPH and key not in _CHECKED:
+        enforce(testbench)
+        if len(_CHECKED) > _MOST_CHECKED:
+            _CHECKED.clear()
+        _CHECKED.add(key)
     findings = [*voltage_findings(testbench), *stimulus_findings(testbench)]
     for finding in findings:
         if finding.severity == "error":
@@ -243,19 +257,20 @@ def _findings(testbench: Testbench) -> list[Any]:
 
 
 def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> str:
-    """Hash of the netlist, or of a large array's fingerprint and stimuli; and of the changes."""
-    from cosim.simulators.native.separate import SeparateCells
-
-    array = testbench.array
-    if _short(testbench):
-        digest = hashlib.sha256(testbench.spice(check=False).encode())
-    else:
-        digest = hashlib.sha256(testbench.built_array.fingerprint.encode())
-        digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
-        for name, wave in testbench.drives.items():
-            digest.update(repr((name, wave)).encode())
-    if isinstance(array, SeparateCells):
-        digest.update(array.fingerprint.encode())
+    """Hash of everything that a netlist would say; writing it would cost more than the solution."""
+    digest = hashlib.sha256(_version().encode())
+    digest.update(testbench.built_array.fingerprint.encode())
+    # A subclass may have more to say than what a testbench builds.
+    digest.update(testbench.array.fingerprint.encode())
+    digest.update(repr((testbench.analysis, testbench.options, testbench.temperature)).encode())
+    waves: dict[int, bytes] = {}
+    for name, wave in testbench.drives.items():
+        if id(wave) not in waves:
+            waves[id(wave)] = b"floating"
+            if wave is not None:
+                corners = as_waveform(wave)
+                waves[id(wave)] = np.array([corners.times, corners.values]).tobytes()
+        digest.update(name.encode() + waves[id(wave)])
     for change in changes:
         digest.update(repr(change.time).encode())
         for name in sorted(change.values):
