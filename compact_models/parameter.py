@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from compact_models.errors import ParameterError
 
@@ -46,10 +46,14 @@ class Spread:
         self, value: float, rng: np.random.Generator, shape: tuple[int, ...]
     ) -> NDArray[np.float64]:
         """Draw samples around `value`, in the unit of `value`."""
-        z = rng.standard_normal(shape)
+        return self.deviate(value, rng.standard_normal(shape))
+
+    def deviate(self, value: ArrayLike, z: ArrayLike) -> NDArray[np.float64]:
+        """Return `value` at the standard normal deviation `z`; shapes broadcast."""
+        base, steps = np.asarray(value, dtype=float), np.asarray(z, dtype=float) * self.sigma
         if self.distribution == "lognormal":
-            return np.asarray(value * np.exp(self.sigma * z))
-        return np.asarray(value + z * self.sigma * (abs(value) if self.relative else 1.0))
+            return np.asarray(base * np.exp(steps))
+        return np.asarray(base + steps * (np.abs(base) if self.relative else 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)

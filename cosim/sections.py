@@ -84,7 +84,11 @@ def _sorted(
         return ()
     picture = plot.distribution(values, unit, label, title, beside)
     return (
-        Plot(name=name, caption=f"{label.capitalize()} of the devices, sorted.", figure=picture),
+        Plot(
+            name=name,
+            caption=f"{label[:1].upper()}{label[1:]} of the devices, sorted.",
+            figure=picture,
+        ),
     )
 
 

@@ -9,8 +9,8 @@ parameters cell by cell instead get one run per pulse with the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from compact_models.model import CompactModel, p, v
 from compact_models.parameters import Spread
 from cosim.experiments.base import CYCLES, generator
-from cosim.experiments.cells import Group
+from cosim.experiments.groups import Group
+from cosim.simulators.base import CIRCUIT_SIMULATORS, Simulator
 from netlists.array import Array
 from netlists.cell import Cell
 from netlists.testbench import Attachment
@@ -51,13 +52,6 @@ def draw_cycles(group: Group, names: Sequence[str], events: int, seed: int) -> F
     return drawn.reshape((events, len(names), *group.array.shape))
 
 
-def deviate(base: FloatArray, spread: Spread, z: FloatArray) -> FloatArray:
-    """Parameter values at standard normal deviation `z`; shapes broadcast."""
-    if spread.distribution == "lognormal":
-        return np.asarray(base * np.exp(spread.sigma * z))
-    return np.asarray(base + z * spread.sigma * (np.abs(base) if spread.relative else 1.0))
-
-
 def cycle_changes(
     array: Array, spreads: Mapping[str, Spread], starts: FloatArray, z: FloatArray
 ) -> list[ParameterChange]:
@@ -75,7 +69,7 @@ def cycle_changes(
     return [
         ParameterChange(
             time=float(start) if k else 0.0,
-            values={n: deviate(b, spreads[n], z[k, i]) for i, (n, b) in enumerate(bases.items())},
+            values={n: spreads[n].deviate(b, z[k, i]) for i, (n, b) in enumerate(bases.items())},
         )
         for k, start in enumerate(starts)
     ]
@@ -160,3 +154,55 @@ def cycle_sources(
                     )
                 )
     return tuple(attachments)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Varied:
+    """One run in which parameters change: what is simulated, with what, and what is added."""
+
+    array: Array
+    simulator: Simulator
+    attachments: tuple[Attachment, ...] = ()
+
+
+def in_one_run(simulator: Simulator) -> bool:
+    """Whether parameters can change within a run: as sources, or in the solver itself."""
+    return simulator.name in CIRCUIT_SIMULATORS or hasattr(simulator, "with_changes")
+
+
+def vary(
+    array: Array,
+    spreads: Mapping[str, Spread],
+    simulator: Simulator,
+    starts: FloatArray,
+    rise: float,
+    z: FloatArray,
+    *,
+    event: Callable[[str], int] = lambda name: 0,
+) -> Varied:
+    """Give a run its cycle-to-cycle deviations, in the way its simulator takes them.
+
+    Parameters
+    ----------
+    starts, rise, z
+        See :func:`cycle_sources`.
+    event : callable
+        Of a parameter's name, for a simulator that keeps parameters for a whole run: the event
+        whose deviation it keeps.
+    """
+    names = tuple(spreads)
+    if not names:
+        return Varied(array=array, simulator=simulator)
+    if simulator.name in CIRCUIT_SIMULATORS:
+        changed = varying_array(array, spreads)
+        sources = cycle_sources(changed, names, starts, rise, z)
+        return Varied(array=changed, simulator=simulator, attachments=sources)
+    with_changes = getattr(simulator, "with_changes", None)
+    if with_changes is not None:
+        changing = with_changes(cycle_changes(array, spreads, starts, z))
+        return Varied(array=array, simulator=changing)
+    values = {
+        name: spreads[name].deviate(array.parameter_array(name), z[event(name), k])
+        for k, name in enumerate(names)
+    }
+    return Varied(array=array.with_parameters(**values), simulator=simulator)

@@ -19,15 +19,8 @@ from cosim.experiments.base import (
 )
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
-from cosim.experiments.cycles import (
-    cycle_changes,
-    cycle_sources,
-    cycle_spreads,
-    deviate,
-    draw_cycles,
-    varying_array,
-)
-from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator, get_simulator
+from cosim.experiments.cycles import cycle_spreads, draw_cycles, vary
+from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
 from netlists.bias import every_cell
@@ -217,32 +210,21 @@ class Cycling:
         found: dict[str, list[NDArray[np.float64]]] = {"current": [], "lrs": [], "hrs": []}
         results: list[Result] = []
         half = 2 * self.set / self.rate
-        with_changes = getattr(simulator, "with_changes", None)
         for cycle in tqdm(range(self.cycles), desc="cycling", disable=not progress, leave=False):
             part = z[2 * cycle : 2 * cycle + 2]
-            segment = array
-            attachments: tuple[Attachment, ...] = ()
-            runner = simulator
-            if names and simulator.name in CIRCUIT_SIMULATORS:
-                segment = varying_array(array, spreads)
-                pause = _SWITCH * 2 * (self.set - self.reset) / self.rate
-                attachments = cycle_sources(segment, names, np.array([0.0, half]), pause, part)
-            elif names and with_changes:
-                runner = with_changes(cycle_changes(array, spreads, np.array([0.0, half]), part))
-            elif names:
-                # One set of parameters a run: SET barriers act in the first half and RESET
-                # barriers in the second, so both take the half they act in.
-                values = {
-                    name: deviate(
-                        array.parameter_array(name),
-                        spreads[name],
-                        part[1 if "reset" in name else 0, k],
-                    )
-                    for k, name in enumerate(names)
-                }
-                segment = array.with_parameters(**values)
+            # A simulator with one set of parameters a run: SET barriers act in the first half and
+            # RESET barriers in the second, so both take the half they act in.
+            run = vary(
+                array,
+                spreads,
+                simulator,
+                np.array([0.0, half]),
+                _SWITCH * 2 * (self.set - self.reset) / self.rate,
+                part,
+                event=lambda name: int("reset" in name),
+            )
             result = run_patiently(
-                runner, self.testbench(segment, seed=seed, attachments=attachments)
+                run.simulator, self.testbench(run.array, seed=seed, attachments=run.attachments)
             )
             times = self._times()
             back = {

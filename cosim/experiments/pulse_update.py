@@ -20,15 +20,8 @@ from cosim.experiments.base import (
 )
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
-from cosim.experiments.cycles import (
-    cycle_changes,
-    cycle_sources,
-    cycle_spreads,
-    deviate,
-    draw_cycles,
-    varying_array,
-)
-from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator, get_simulator
+from cosim.experiments.cycles import cycle_spreads, draw_cycles, in_one_run, vary
+from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
 from netlists.bias import every_cell
@@ -254,9 +247,7 @@ class PulseUpdate:
         amplitude = self.amplitude
         names = tuple(spreads)
         z = draw_cycles(group, names, amplitude.size, seed)
-        as_sources = simulator.name in CIRCUIT_SIMULATORS
-        with_changes = getattr(simulator, "with_changes", None)
-        length = _SEGMENT if as_sources or with_changes or not names else 1
+        length = _SEGMENT if in_one_run(simulator) or not names else 1
         if not names and amplitude.size >= _TRAIN and hasattr(simulator, "with_trains"):
             simulator, length = simulator.with_trains(_TRAIN), amplitude.size
         conductance: list[FloatArray] = []
@@ -265,28 +256,13 @@ class PulseUpdate:
         segments = range(0, amplitude.size, length)
         for first in tqdm(segments, desc="pulses", disable=not progress, leave=False):
             part = slice(first, first + length)
-            segment = array
-            attachments: tuple[Attachment, ...] = ()
-            runner = simulator
-            if names and as_sources:
-                segment = varying_array(array, spreads)
-                attachments = cycle_sources(
-                    segment, names, self._starts(amplitude[part].size), self.rise, z[part]
-                )
-            elif names and with_changes:
-                starts = self._starts(amplitude[part].size)
-                runner = with_changes(cycle_changes(array, spreads, starts, z[part]))
-            elif names:
-                values = {
-                    name: deviate(array.parameter_array(name), spreads[name], z[first, k])
-                    for k, name in enumerate(names)
-                }
-                segment = array.with_parameters(**values)
+            size = amplitude[part].size
+            run = vary(array, spreads, simulator, self._starts(size), self.rise, z[part])
             result = run_patiently(
-                runner,
-                self.testbench(segment, amplitude[part], seed=seed, attachments=attachments),
+                run.simulator,
+                self.testbench(run.array, amplitude[part], seed=seed, attachments=run.attachments),
             )
-            reads = result.at("cell_current", self._reads(amplitude[part].size))
+            reads = result.at("cell_current", self._reads(size))
             conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)
             # Only the last result's waveforms are still needed.
             results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))

@@ -73,6 +73,7 @@ def _accuracy(everything: Data) -> Section:
         title="Classification",
         text=f"{len(data.image)} images, one layer of integrate-and-fire neurons, weights -4..+4 "
         f"on 4 + 4 binary cells, decision at a lead of {lead:g} output spikes.",
+        provenance=dict(data.attrs),
         figures=figures,
         plots=(
             Plot(
@@ -124,6 +125,7 @@ def _circuit(everything: Data) -> Section | None:
     return Section(
         title="Circuit against layer",
         text="The same spike trains through clamps, injectors and neurons in ngspice.",
+        provenance=dict(data.attrs),
         figures=figures,
         plots=(shown,),
         problems=problems,

@@ -16,7 +16,7 @@ from cosim.dataset import load, save
 from cosim.errors import ConfigError, NotConverged
 from cosim.experiments import Cycling, Forming, PulseUpdate, Read, with_spread
 from cosim.experiments.cells import cell_groups, single_cell
-from cosim.experiments.cycles import cycle_spreads, deviate, draw_cycles
+from cosim.experiments.cycles import cycle_spreads, draw_cycles
 from cosim.simulators.base import Result
 from cosim.simulators.ngspice import NgspiceSimulator
 from netlists import Array, Cell, Layout, Parasitics, Testbench, bias
@@ -161,7 +161,7 @@ def test_cycle_spread_is_the_parameter_of_that_pulse(ngspice: NgspiceSimulator) 
     assert names
     (group,) = cell_groups(cells, ngspice)
     z = draw_cycles(group, names, 1, 5)[0]
-    values = {n: deviate(cells.parameter_array(n), spreads[n], z[k]) for k, n in enumerate(names)}
+    values = {n: spreads[n].deviate(cells.parameter_array(n), z[k]) for k, n in enumerate(names)}
     plain = PulseUpdate(cells.with_parameters(**values), sequence=(1,), cycle_spread=False).run(
         simulator=ngspice, progress=False
     )
@@ -279,7 +279,7 @@ def test_failed_cell_is_nan_and_the_others_stay(ngspice: NgspiceSimulator) -> No
         (PulseUpdate, {"sequence": (1, 0)}, "directions"),
         (PulseUpdate, {"amplitudes": (1.2, 0.0)}, "directions"),
         (PulseUpdate, {"amplitudes": (1.2, -5.0)}, "amplitudes"),
-        (PulseUpdate, {"pulses": 0}, "at least one pulse"),
+        (PulseUpdate, {"pulses": 0}, "all pulses"),
         (Forming, {"stop": 10.0}, "stop"),
         (Forming, {"mode": "both"}, "mode"),
         (Cycling, {"cycles": 0}, "cycles"),

@@ -20,7 +20,7 @@ from cosim.experiments.array_studies.one_row import RowSession
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, States
 from cosim.experiments.base import CYCLES, generator
-from cosim.experiments.cycles import cycle_spreads, deviate
+from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.program_verify import AMPLITUDES
 from netlists import Array
 from netlists.waveform import as_waveform
@@ -184,7 +184,7 @@ def _loop(
                 values = {}
                 for k, (n, base) in enumerate(bases.items()):
                     values[n] = base.copy()
-                    values[n][row] = deviate(base[row], spreads[n], z[k])
+                    values[n][row] = spreads[n].deviate(base[row], z[k])
                 amplitudes = np.where(who, heights[name], 0.0)
                 if script is not None:
                     script.append((row, amplitudes))

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from compact_models.parameters import ParameterSet
 from cosim.errors import ConfigError, best_matches
-from cosim.network.spiking.layer import Coding, Encoder, NeuronTiming, SpikingLayer
+from cosim.network.spiking.encoder import Coding, Encoder
+from cosim.network.spiking.layer import NeuronTiming, SpikingLayer
 
 CELLS = 4  # a polarity: weights -4..+4 [Valentian2019]
 EDGE = 0.5e-9  # s, rise and fall of a word line (assumed)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.parameters import ParameterSet
+from cosim.network.spiking.encoder import Coding
 from cosim.network.spiking.hardware import (
     EFFECTS,
     build_chip,
@@ -22,7 +23,7 @@ from cosim.network.spiking.hardware import (
     encoder_of,
     weight_step,
 )
-from cosim.network.spiking.layer import Classified, Coding, SpikingLayer
+from cosim.network.spiking.layer import Classified, SpikingLayer
 
 if TYPE_CHECKING:
     import xarray as xr
