@@ -58,12 +58,10 @@ def pulse_outer(
     size = d.shape[0]
     room = whole_blocks(size)
     words = np.zeros(room, np.uint64)
-    short = np.zeros(room, np.uint32)
     numbers = np.zeros(room, np.int32)
     same, opposite = np.zeros(room, np.int32), np.zeros(room, np.int32)
     for j in range(size):
         words[j] = bits_d[j]
-        short[j] = np.uint32(bits_d[j])
         same[j] = d[j] < 0.0
         opposite[j] = 1 - same[j]
     total = 0
@@ -71,10 +69,7 @@ def pulse_outer(
         own = bits_x[i]
         if own == np.uint64(0):
             continue
-        if length <= 32:
-            found = together(np.uint32(own), short, numbers)
-        else:
-            found = together(own, words, numbers)
+        found = together(own, words, numbers)
         if found > 0:
             total += found
             sides = opposite if x[i] < 0.0 else same

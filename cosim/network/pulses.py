@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 
 from cosim.network.blocks import LANES, pulse_block
-from cosim.network.random import GAUSS, STRIDE, next_gauss
+from cosim.network.random import GAUSS, next_gauss
 
 # Several coincidences of one train move a device in one step as long as they cannot
 # take it further than this share of its window; the error is of second order in it.
@@ -66,6 +66,15 @@ def whole_blocks(size: Any) -> Any:
     return (size + LANES - 1) // LANES * LANES
 
 
+@nb.njit(inline="always", error_model="numpy")
+def lowest_bit(word: Any) -> Any:
+    """Place of the lowest set bit of a number that is not 0."""
+    place = 0
+    while (word >> place) & 1 == 0:
+        place += 1
+    return place
+
+
 @nb.njit(cache=True, error_model="numpy")
 def pulse_row(
     row: Any, w: Any, planes: Any, law: Any, noise: Any, bounds: Any, numbers: Any, sides: Any,
@@ -81,36 +90,22 @@ def pulse_row(
         1 where a random number is left out before every column, pulsed or not; else 0.
     """
     size = w.shape[1]
-    start = row * size
-    every = np.int32((1 << LANES) - 1)
-    counter = rng[0]
-    for k in range(0, size, LANES):
-        some = np.int32(0)
-        for lane in range(LANES):
-            some |= numbers[k + lane]
-        inside = min(LANES, size - k)
-        if some == 0:
-            counter += np.uint64(read * inside) * STRIDE
-            continue
-        lanes = every if inside == LANES else np.int32((1 << inside) - 1)
-        counter, hard = pulse_block(
-            w, planes, numbers, sides, law, noise, bounds, GAUSS, start, k, lanes, read, LUMPED,
-            counter,
+    full = np.int32((1 << LANES) - 1)
+    k, lanes = 0, full
+    while k < size:
+        if k + LANES > size:
+            lanes &= np.int32((1 << (size - k)) - 1)
+        rng[0], hard = pulse_block(
+            w, planes, numbers, sides, law, noise, bounds, GAUSS, row * size, k, lanes, read,
+            LUMPED, rng[0],
         )  # fmt: skip
-        while hard != 0:
-            lane = 0
-            while (hard >> lane) & 1 == 0:
-                lane += 1
-            rng[0] = counter
-            j = k + lane
+        if hard == 0:
+            k += LANES
+            lanes = full
+        else:
+            j = k + lowest_bit(hard)
             some_pulses(w, row, j, numbers[j], sides[j] == 0, planes, law, noise, bounds, rng)
-            counter = rng[0]
-            left = lanes & ~np.int32((2 << lane) - 1)
-            counter, hard = pulse_block(
-                w, planes, numbers, sides, law, noise, bounds, GAUSS, start, k, left, read,
-                LUMPED, counter,
-            )  # fmt: skip
-    rng[0] = counter
+            lanes = full & ~np.int32((2 << (j - k)) - 1)
 
 
 @nb.njit(cache=True, error_model="numpy")

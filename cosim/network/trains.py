@@ -24,34 +24,39 @@ def bit_train(values: Any, factor: Any, length: Any, bits: Any, rng: Any) -> Non
     """
     one = np.uint64(1)
     full = (one << np.uint64(length)) - one
+    size = values.shape[0]
+    places = np.empty(size, np.uint32)
+    digits, starts, words = (
+        np.empty(size, np.uint64), np.empty(size, np.uint64), np.zeros(size, np.uint64),
+    )  # fmt: skip
+    count = 0
     counter = rng[0]
-    for k in range(values.shape[0]):
+    for k in range(size):
         p = abs(values[k]) * factor
-        word = np.uint64(0)
-        if p >= 1.0:
-            word = full
-        elif p > 0.0:
+        bits[k] = full if p >= 1.0 else np.uint64(0)
+        if 0.0 < p < 1.0:
             counter += STRIDE
             draw = np.float32(mix(counter) >> np.uint64(40)) * np.float32(2.0**-24)
-            digits = np.uint64(np.float32(p) * np.float32(65536.0) + draw)
-            if digits >= np.uint64(65536):
-                word = full
-            elif digits > np.uint64(0):
-                # Number of digits from the last one that is set.
-                left = np.uint64(DIGITS) - np.uint64(count_bits((digits & (~digits + one)) - one))
-                digits >>= np.uint64(DIGITS) - left
-                at = counter
-                counter += left * STRIDE
-                for _ in range(left):
-                    at += STRIDE
-                    draws = mix(at)
-                    # A mask instead of a branch: digits cannot be foretold.
-                    chosen = np.uint64(0) - (digits & one)
-                    word = (word & draws) | (chosen & (word | draws))
-                    digits >>= one
-                word &= full
-        bits[k] = word
+            found = np.uint64(np.float32(p) * np.float32(65536.0) + draw)
+            if found >= np.uint64(65536):
+                bits[k] = full
+            elif found > np.uint64(0):
+                # Zeros at the end would do nothing, and take no random word.
+                idle = np.uint64(count_bits((found & (~found + one)) - one))
+                places[count], digits[count] = k, found
+                starts[count] = counter - idle * STRIDE
+                counter += (np.uint64(DIGITS) - idle) * STRIDE
+                count += 1
     rng[0] = counter
+    # Digit by digit for all values, which the compiler does for several at once.
+    for b in range(DIGITS):
+        ahead = np.uint64(b + 1) * STRIDE
+        for n in range(count):
+            draws = mix(starts[n] + ahead)
+            chosen = np.uint64(0) - ((digits[n] >> np.uint64(b)) & one)
+            words[n] = (words[n] & draws) | (chosen & (words[n] | draws))
+    for n in range(count):
+        bits[places[n]] = words[n] & full
 
 
 @nb.njit(cache=True, error_model="numpy")
