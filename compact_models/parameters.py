@@ -116,7 +116,18 @@ class ParameterSet(Mapping[str, float]):
         return _from_table(table, path)
 
     def replace(self, **values: float) -> ParameterSet:
-        """Return a copy with some values changed (marked as set by the user)."""
+        """Return a copy with some values changed (marked as set by the user).
+
+        Parameters
+        ----------
+        **values : float
+            SI.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown, or a value is no number or out of range.
+        """
         changed = dict(self.parameters)
         for name, value in values.items():
             old = self.parameter(name)
@@ -165,6 +176,14 @@ class ParameterSet(Mapping[str, float]):
         kind: SpreadKind = "dtod",
     ) -> dict[str, NDArray[np.float64]]:
         """Draw every parameter that has a spread of that kind.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        shape : tuple of int
+            Of the samples of each parameter.
+        kind : {"dtod", "ctoc"}
+            Device to device, or cycle to cycle.
 
         Returns
         -------

@@ -126,6 +126,18 @@ def check_dataset(dataset: xr.Dataset) -> None:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a dataset as netCDF; the file appears whole or not at all.
 
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With units on every variable and the attributes that say where it comes from.
+    path : str or Path
+        Its folder is made when missing.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
     Raises
     ------
     DataError
@@ -157,6 +169,14 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 
 def load(path: str | Path) -> xr.Dataset:
     """Read a dataset written by :func:`save` into memory.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    xarray.Dataset
 
     Raises
     ------

@@ -16,6 +16,7 @@ from compact_models.model import CompactModel
 from netlists.cell import Cell
 from netlists.lines import LINE_NAMES, Drive, Layout, LineKind, LineSet
 from netlists.parasitics import Parasitics
+from netlists.per_cell import per_cell
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -90,7 +91,7 @@ class Array:
             )
         set_ = object.__setattr__
         set_(self, "layout", Layout(self.layout))
-        set_(self, "parameters", self._per_cell(self.parameters, self.cell.reram))
+        set_(self, "parameters", per_cell(self.parameters, self.cell.reram, self.shape))
         set_(self, "selector_parameters", self._per_cell_selector())
 
     def _per_cell_selector(self) -> dict[str, NDArray[np.float64]]:
@@ -100,49 +101,7 @@ class Array:
                 value=sorted(self.selector_parameters),
                 next_step="Give the cell a selector",
             )
-        return self._per_cell(self.selector_parameters, self.cell.selector)
-
-    def _per_cell(self, values: Mapping[str, ArrayLike], device: Any) -> dict[str, Any]:
-        arrays = {}
-        for name, value in values.items():
-            if name not in device.parameters:
-                raise ParameterError(
-                    thing=f"{device.name} has no parameter of that name",
-                    value=name,
-                    next_step=best_matches(name, device.parameters),
-                )
-            try:
-                array = np.asarray(value).astype(np.float64, casting="same_kind")
-            except (TypeError, ValueError) as error:
-                raise ParameterError(
-                    thing=f"parameter {name} of the cells is no array of real numbers",
-                    value=value,
-                    limit=f"{self.shape} or a scalar",
-                ) from error
-            if array.ndim not in (0, 2) or (array.ndim == 2 and array.shape != self.shape):
-                raise ParameterError(
-                    thing=f"parameter {name} of the cells has the wrong shape",
-                    value=array.shape,
-                    limit=f"{self.shape} or a scalar",
-                )
-            if not np.isfinite(array).all():
-                raise ParameterError(thing=f"parameter {name} of the cells is not finite")
-            if isinstance(device, CompactModel | ForeignModel):
-                limits = device.parameters.parameter(name)
-                for bound, bad in (
-                    ("below", array < limits.minimum),
-                    ("above", array > limits.maximum),
-                ):
-                    if bad.any():
-                        raise ParameterError(
-                            thing=f"parameter {name} of {bad.sum()} cells is {bound} its limit",
-                            value=float(array[bad].flat[0]),
-                            limit=f"{limits.minimum:g} to {limits.maximum:g} {limits.unit}",
-                        )
-            array = np.array(np.broadcast_to(array, self.shape))
-            array.setflags(write=False)
-            arrays[name] = array
-        return arrays
+        return per_cell(self.selector_parameters, self.cell.selector, self.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -186,7 +145,13 @@ class Array:
     def parameter_array(
         self, name: str, device: Literal["reram", "selector"] = "reram"
     ) -> NDArray[np.float64]:
-        """A device parameter cell by cell, shape (rows, cols), SI."""
+        """A device parameter cell by cell, shape (rows, cols), SI.
+
+        Raises
+        ------
+        ParameterError
+            The device has no parameter of that name.
+        """
         given = self.parameters if device == "reram" else self.selector_parameters
         if name in given:
             return np.asarray(given[name])
@@ -208,7 +173,18 @@ class Array:
         return replace(self, **changes)
 
     def with_parameters(self, **values: ArrayLike) -> Self:
-        """A copy with some memory-device parameters changed, scalars or (rows, cols)."""
+        """A copy with some memory-device parameters changed.
+
+        Parameters
+        ----------
+        **values : array_like, scalar or shape (rows, cols)
+            SI.
+
+        Raises
+        ------
+        ParameterError
+            An unknown name, a wrong shape, a value out of its limits.
+        """
         return replace(self, parameters={**self.parameters, **values})
 
     def at_temperature(self, temperature: float) -> Self:

@@ -36,6 +36,16 @@ def with_spread(array: Array, seed: int) -> Array:
     array : Array
     seed : int
         The same seed gives the same devices, cell by cell.
+
+    Returns
+    -------
+    Array
+        With ``parameters`` and ``selector_parameters`` of shape (rows, cols), SI.
+
+    Raises
+    ------
+    ConfigError
+        The seed is no whole number >= 0.
     """
 
     def draw(model: Any, given: Mapping[str, Any], offset: int) -> dict[str, FloatArray]:

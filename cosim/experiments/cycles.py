@@ -167,7 +167,8 @@ class Varied:
 
 def in_one_run(simulator: Simulator) -> bool:
     """Whether parameters can change within a run: as sources, or in the solver itself."""
-    return simulator.name in CIRCUIT_SIMULATORS or hasattr(simulator, "with_changes")
+    inside = getattr(simulator, "with_changes", None) is not None
+    return inside or simulator.name in CIRCUIT_SIMULATORS
 
 
 def vary(

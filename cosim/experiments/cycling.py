@@ -71,6 +71,15 @@ class Cycling:
     -----
     LRS is read on the way back from `set`, HRS on the way back from `reset` (at minus the read
     voltage).
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range, or there is no array.
+
+    References
+    ----------
+    D. F. Falcone et al., Adv. Funct. Mater. 2025, arXiv:2502.04524.
     """
 
     array: Array
@@ -110,6 +119,11 @@ class Cycling:
 
         Parameters
         ----------
+        simulator : {"ngspice", "native", "neospice", "vacask"} or Simulator
+        seed : int
+            Of the devices and of what changes from cycle to cycle; the same seed gives the same.
+        progress : bool
+            Show a bar on standard error.
         cache : str or Path, optional
             Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
@@ -121,6 +135,8 @@ class Cycling:
 
         Raises
         ------
+        ConfigError
+            Seed or simulator is none.
         SimulatorError
             No cell could be simulated.
         """

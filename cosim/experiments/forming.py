@@ -63,6 +63,15 @@ class Forming:
     The forming voltage is the applied voltage at which the current jumps; the forming current is
     what flows right after. The forming voltage of the memory device is
     ``V - I R_DS`` with the transistor's R_DS in triode at 50 mV, as published.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range, or there is no array.
+
+    References
+    ----------
+    Gate, sweep and definitions: D. F. Falcone et al., Adv. Funct. Mater. 2025, arXiv:2502.04524.
     """
 
     array: Array
@@ -107,6 +116,11 @@ class Forming:
 
         Parameters
         ----------
+        simulator : {"ngspice", "native", "neospice", "vacask"} or Simulator
+        seed : int
+            Of the devices and of what changes from cycle to cycle; the same seed gives the same.
+        progress : bool
+            Show a bar on standard error.
         cache : str or Path, optional
             Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
@@ -120,6 +134,8 @@ class Forming:
 
         Raises
         ------
+        ConfigError
+            Seed or simulator is none.
         SimulatorError
             No cell could be simulated.
         """

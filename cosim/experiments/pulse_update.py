@@ -21,12 +21,12 @@ from cosim.experiments.base import (
 from cosim.experiments.cell_run import run_cells
 from cosim.experiments.cells import Group, Outputs, run_patiently
 from cosim.experiments.cycles import cycle_spreads, draw_cycles, in_one_run, vary
+from cosim.experiments.pulse_timing import PulseTiming
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
 from netlists.array import Array
 from netlists.bias import every_cell
 from netlists.testbench import Attachment, Testbench
-from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,6 @@ FloatArray = NDArray[np.float64]
 _OPTIONS = Options(method="gear", reltol=1e-3, step_tolerance=50.0)
 _SEGMENT = 200  # pulses of one ngspice run: its piecewise-linear sources are searched linearly
 _TRAIN = 1000  # equal pulses from which the native solver skips some: tested to 0.1 %
-_READ_AT = 0.9  # fraction of the read phase at which the current is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +88,15 @@ class PulseUpdate:
     Conductance is current over read voltage of the whole cell, transistor included, taken near
     the end of a read phase in the same transient. The voltage goes from the top of a pulse
     directly to the read voltage: the device cools in 28 ps.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range, or there is no array.
+
+    References
+    ----------
+    Amplitudes, width and gates: D. F. Falcone et al., Adv. Funct. Mater. 2025, arXiv:2502.04524.
     """
 
     array: Array
@@ -165,6 +173,11 @@ class PulseUpdate:
 
         Parameters
         ----------
+        simulator : {"ngspice", "native", "neospice", "vacask"} or Simulator
+        seed : int
+            Of the devices and of what changes from cycle to cycle; the same seed gives the same.
+        progress : bool
+            Show a bar on standard error.
         cache : str or Path, optional
             Folder of finished cells; with it, an interrupted run goes on where it stopped.
 
@@ -177,6 +190,8 @@ class PulseUpdate:
 
         Raises
         ------
+        ConfigError
+            Seed or simulator is none.
         SimulatorError
             No cell could be simulated.
         """
@@ -257,12 +272,12 @@ class PulseUpdate:
         for first in tqdm(segments, desc="pulses", disable=not progress, leave=False):
             part = slice(first, first + length)
             size = amplitude[part].size
-            run = vary(array, spreads, simulator, self._starts(size), self.rise, z[part])
+            run = vary(array, spreads, simulator, self.timing.starts(size), self.rise, z[part])
             result = run_patiently(
                 run.simulator,
                 self.testbench(run.array, amplitude[part], seed=seed, attachments=run.attachments),
             )
-            reads = result.at("cell_current", self._reads(size))
+            reads = result.at("cell_current", self.timing.reads(size))
             conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)
             # Only the last result's waveforms are still needed.
             results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))
@@ -271,18 +286,14 @@ class PulseUpdate:
         return outputs, results
 
     @property
+    def timing(self) -> PulseTiming:
+        """When every pulse and read begins."""
+        return PulseTiming(width=self.width, read_width=self.read_width, rise=self.rise)
+
+    @property
     def period(self) -> float:
         """Duration of one pulse with its read [s]."""
-        return 2 * self.rise + self.width + self.read_width
-
-    def _starts(self, count: int) -> FloatArray:
-        """When the edges of the pulses begin [s]."""
-        return np.asarray(self.read_width + self.period * np.arange(count), dtype=np.float64)
-
-    def _reads(self, count: int) -> FloatArray:
-        """When the reads are taken: before the first pulse, and after every one [s]."""
-        ends = self.period * np.arange(count + 1) + _READ_AT * self.read_width
-        return np.asarray(ends, dtype=np.float64)
+        return self.timing.period
 
     def netlist(self, seed: int = 0) -> str:
         """Complete netlist: all pulses on all cells at once, no cycle-to-cycle spread."""
@@ -298,22 +309,15 @@ class PulseUpdate:
         attachments: tuple[Attachment, ...] = (),
     ) -> Testbench:
         """The testbench that applies pulses of `amplitude` [V] to all cells of `array` at once."""
-        starts = self._starts(len(amplitude))
-        times, voltage, gate = [0.0], [self.read_voltage], [self.read_gate]
-        for start, top in zip(starts, amplitude, strict=True):
-            on = self.set_gate if top > 0 else self.reset_gate
-            begin, end = float(start) + self.rise, float(start) + self.rise + self.width
-            times += [float(start), begin, end, end + self.rise]
-            voltage += [self.read_voltage, float(top), float(top), self.read_voltage]
-            gate += [self.read_gate, on, on, self.read_gate]
-        times.append(times[-1] + self.read_width)
-        voltage.append(self.read_voltage)
-        gate.append(self.read_gate)
-        wave = Waveform(tuple(times), tuple(voltage))
+        up = np.asarray(amplitude) > 0
+        wave, gate = self.timing.waves(
+            (self.read_voltage, amplitude),
+            (self.read_gate, np.where(up, self.set_gate, self.reset_gate)),
+        )
         longest = self.width / 3
         return Testbench(
             array=array,
-            drives=every_cell(array, wave, gate=Waveform(tuple(times), tuple(gate))),
+            drives=every_cell(array, wave, gate=gate),
             analysis=Transient(stop=wave.duration, step=longest, max_step=longest),
             probes=("cell_current", *state_probes(array)),
             options=_OPTIONS,

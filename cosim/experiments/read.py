@@ -43,6 +43,11 @@ class Read:
         Where the conductance of the cells is stated [V].
     device_spread : bool
         Draw the devices of the cells from `seed` where the array does not give them.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range, or there is no array.
     """
 
     array: Array
@@ -92,6 +97,14 @@ class Read:
         self, *, simulator: str | Simulator = "ngspice", seed: int = 0, progress: bool = True
     ) -> xr.Dataset:
         """Read.
+
+        Parameters
+        ----------
+        simulator : {"ngspice", "native", "neospice", "vacask"} or Simulator
+        seed : int
+            Of the devices and of what changes from cycle to cycle; the same seed gives the same.
+        progress : bool
+            Show a bar on standard error.
 
         Returns
         -------

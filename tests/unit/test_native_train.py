@@ -143,7 +143,7 @@ def test_equal_pulses_in_a_run_are_taken_by_jumps():
     assert fast["residual"].max() < 1e-9
     assert np.max(np.abs(every["state:c"][-1] / every["state:c"][0] - 1)) > 1e-4
     assert_allclose(fast["state:c"][-1], every["state:c"][-1], rtol=3e-4)
-    reads = update._reads(400)
+    reads = update.timing.reads(400)
     assert_allclose(fast.at("cell_current", reads), every.at("cell_current", reads), rtol=5e-4)
 
 

@@ -19,7 +19,6 @@ from cosim.network.spiking.hardware import (
     EFFECTS,
     build_chip,
     cell_conductance,
-    default_parameters,
     encoder_of,
     weight_step,
 )
@@ -295,16 +294,4 @@ def leakage(
         drift=(("array", "inputs"), drift, one),
         accuracy=(("array", "inputs"), accuracy, one),
         coords={"array": list(kinds), "inputs": ("inputs", np.asarray(inputs), one)},
-    )
-
-
-def default_task(
-    images: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    weights: NDArray[np.int64],
-    seed: int = 0,
-) -> Task:
-    """A task with the parameter set ``oxram_spirit``."""
-    return Task(
-        images=images, labels=labels, weights=weights, parameters=default_parameters(), seed=seed
     )
