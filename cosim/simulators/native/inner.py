@@ -15,58 +15,11 @@ import numpy as np
 from numba import njit
 
 from cosim.simulators.native.lines import _FAST, Floats
+from cosim.simulators.native.project import begin, collect, project
 from cosim.simulators.native.sweeps import TILE, Singles, _solve_tile
 
 PASSES = 15
 """Values of single precision a cell that one iteration moves between memory and processor."""
-
-
-@njit(**_FAST)
-def _project(
-    force: Singles, p: Singles, across: Singles, many: int, by_force: Floats, by_wire: Floats
-) -> None:
-    """Sums over a row of `force` and `p` times each vector across."""
-    cols = force.shape[0]
-    zero = np.float32(0.0)
-    for q in range(many):
-        s, t = zero, zero
-        for j in range(cols):
-            s += force[j] * across[q, j]
-            t += p[j] * across[q, j]
-        by_force[q] = s
-        by_wire[q] = t
-
-
-@njit(**_FAST)
-def _collect(
-    i: int,
-    p: Singles,
-    down: Floats,
-    wired: Floats,
-    across: Singles,
-    start: Singles,
-    end: Singles,
-    by_force: Floats,
-    by_wire: Floats,
-    found: Floats,
-) -> None:
-    """Add row i to ``Z^T (force + C p)``."""
-    rows = down.shape[0]
-    for m in range(down.shape[1]):
-        for q in range(across.shape[0]):
-            found[m, q] += down[i, m] * by_force[q] + wired[i, m] * by_wire[q]
-    if i == 0 or i == rows - 1:
-        for q in range(across.shape[0]):
-            s = 0.0
-            for j in range(p.shape[0]):
-                g = np.float32(0.0)
-                if i == 0:
-                    g += start[j]
-                if i == rows - 1:
-                    g += end[j]
-                s += g * p[j] * across[q, j]
-            for m in range(down.shape[1]):
-                found[m, q] += down[i, m] * s
 
 
 @njit(**_FAST)
@@ -157,8 +110,8 @@ def _row_pass(
                     q[k, j] = g[i, j] * p[i, j] - x
             energy -= float(s)
             if many > 0:
-                _project(q[k, :cols], p[i, :cols], across, many, by_force, by_wire)
-                _collect(i, p[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
+                project(q[k, :cols], p[i, :cols], across, many, by_force, by_wire)
+                collect(i, p[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
     return energy
 
 
@@ -210,49 +163,6 @@ def _column_pass(
 
 
 @njit(**_FAST)
-def _begin(
-    z: Singles,
-    g: Singles,
-    cols: int,
-    down: Floats,
-    wired: Floats,
-    across: Singles,
-    wire: Any,
-    start: Singles,
-    end: Singles,
-    q: Singles,
-    found: Floats,
-) -> float:
-    """``Z^T M z`` into `found`; returns ``z . M z``."""
-    rows = g.shape[0]
-    many = across.shape[0]
-    by_force, by_wire = np.zeros(many), np.zeros(many)
-    zero = np.float32(0.0)
-    norm = 0.0
-    found[:] = 0.0
-    for i in range(rows):
-        s = zero
-        for j in range(cols):
-            v = g[i, j] * z[i, j]
-            q[0, j] = v
-            s += v * z[i, j]
-        norm += float(s)
-        s = zero
-        if i > 0:
-            for j in range(cols):
-                step = z[i, j] - z[i - 1, j]
-                s += step * step
-            norm += float(wire * s)
-        if many > 0:
-            _project(q[0, :cols], z[i, :cols], across, many, by_force, by_wire)
-            _collect(i, z[i, :cols], down, wired, across, start, end, by_force, by_wire, found)
-    s = zero
-    for j in range(cols):
-        s += start[j] * z[0, j] * z[0, j] + end[j] * z[rows - 1, j] * z[rows - 1, j]
-    return norm + float(s)
-
-
-@njit(**_FAST)
 def solve_inner(
     z: Singles,
     x: Singles,
@@ -275,7 +185,7 @@ def solve_inner(
     tolerance: float,
     iterations: int,
 ) -> int:
-    """x from z, which is lost; returns the iterations, negative where it broke down.
+    """x from z, which is lost; returns the iterations n, or -n - 1 where it broke down.
 
     Stops when the preconditioned norm of the residual has fallen by `tolerance`.
     """
@@ -284,10 +194,10 @@ def solve_inner(
     left, found, coarse = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     size = shape[0] * shape[1]
     wire = np.float32(1.0) / r_col
-    norm = _begin(z, g, cols, down, wired, across, wire, start, end, q, left)
+    norm = begin(z, g, cols, down, wired, across, wire, start, end, q, left)
     x[:] = np.float32(0.0)
     p[:] = np.float32(0.0)
-    first = last = 0.0
+    first = last = lowest = 0.0
     for count in range(iterations + 1):
         now = norm
         flat, given = coarse.reshape(size), left.reshape(size)
@@ -299,9 +209,11 @@ def solve_inner(
             now += s * given[m]
         if count == 0:
             first = now
+        lowest = min(now, lowest) if count > 0 else now
         if now <= tolerance * tolerance * first:
             return count
-        if count == iterations or not now > 0.0:
+        # Where rounding takes over, the norm of the residual rises again.
+        if count == iterations or not 0.0 < now <= 4.0 * lowest:
             return -count - 1
         beta = np.float32(now / last if count > 0 else 0.0)
         last = now

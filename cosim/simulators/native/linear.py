@@ -66,8 +66,8 @@ class LinearCrossbar:
     def __post_init__(self) -> None:
         from cosim.simulators.native import lines
 
-        g = np.array(self.conductances, dtype=float)
-        if g.ndim != 2 or not g.size or not np.all(np.isfinite(g)) or g.min() < 0:
+        g = np.asarray(self.conductances, dtype=float)
+        if g.ndim != 2 or not g.size or not (g.min() >= 0 and g.max() < np.inf):
             raise ConfigError(
                 thing="cell conductances must be a filled 2-D array of finite values [S]",
                 value=g.shape if g.ndim != 2 or not g.size else float(np.min(g)),
@@ -168,7 +168,7 @@ class LinearCrossbar:
         if self._mixed is None:
             self._mixed = mixed.MixedSolver(self)
             built = mixed.BUILT
-        return self._mixed.solution(v_row, v_column, built)
+        return self._mixed.solution(self, v_row, v_column, built)
 
     def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
         """Solve, and solve again for what is left where rounding on a far-off line needs it."""

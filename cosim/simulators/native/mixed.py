@@ -22,18 +22,41 @@ if TYPE_CHECKING:
     from cosim.simulators.native.linear import LinearCrossbar
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 # Cells from which the passes saved are worth the coarse space.
 SMALLEST = 200 * 200
 # Fall of the residual in one round, rounds, and iterations of one round.
-_FALL, _ROUNDS, _ITERATIONS = 3e-6, 4, 60
+_FALL, _ROUNDS, _ITERATIONS = 1e-5, 4, 60
 # Imbalance of currents at which a solution is done, and up to which it counts.
-_GOAL, _LIMIT = 1e-13, 1e-10
+_GOAL, _LIMIT = 1e-12, 1e-10
 # Bytes a cell: checks, copy, factors and coarse space; one double-precision round; what a round
 # in single precision adds, and one iteration of it; the balance at the end.
 BUILT, _EXACT, _ROUND, _ITERATION, _BALANCE = 76, 84, 36, 4 * PASSES, 68
 # Wires so good that the first line solve is nearly exact, and single precision only noise.
 _GOOD = 1e-3
+
+
+_Buffers = tuple[Floats, Floats, Singles, Singles, tuple[Floats, Floats]]
+# Sizes whose buffers are kept for another crossbar.
+_SPARE = 2
+_spare: dict[tuple[int, int], _Buffers] = {}
+
+
+def _buffers(array: LinearCrossbar) -> _Buffers:
+    """Factors in both precisions, four vectors and a tile, zero where nothing is written."""
+    from cosim.simulators.native.sweeps import TILE
+
+    plane = array.rows, array._width
+    wide = -(-array.cols // TILE) * TILE
+    tiles = -(-array.rows // TILE), wide, TILE
+    return (
+        np.zeros(tiles),
+        np.zeros(plane),
+        np.zeros(tiles, dtype=np.float32),
+        np.zeros((6, *plane), dtype=np.float32),
+        (np.zeros((TILE, wide)), np.zeros((wide, TILE))),
+    )
 
 
 class MixedSolver:
@@ -42,35 +65,40 @@ class MixedSolver:
     def __init__(self, array: LinearCrossbar) -> None:
         from cosim.simulators.native import reduced, sweeps
 
-        rows, cols, width = array.rows, array.cols, array._width
-        self.array = array
-        wide = -(-cols // sweeps.TILE) * sweeps.TILE
-        tiles = (-(-rows // sweeps.TILE), wide, sweeps.TILE)
-        single = np.float32
-        self.a_row, self.a_col = np.zeros(tiles), np.zeros((rows, width))
-        self.g, self.col = np.zeros((2, rows, width), dtype=single)
-        self.row = np.zeros(tiles, dtype=single)
-        self.q, self.turned = np.zeros((sweeps.TILE, wide)), np.zeros((wide, sweeps.TILE))
-        row, col = array.row, array.column
+        # The crossbar itself is not kept: it holds this, and both must end together.
+        cols, row, col = array.cols, array.row, array.column
+        self._shape = array.rows, cols
+        kept = _spare.pop(self._shape, None)
+        self._buffers = _buffers(array) if kept is None else kept
+        self.a_row, self.a_col, self.row, self.singles, self.exact = self._buffers
+        self.g, self.col, *self.work = self.singles
         self.good = sweeps.factor(
             array._g, cols, row.resistance, row.start, row.end, col.resistance, col.start, col.end,
-            self.a_row, self.a_col, self.g, self.row, self.col, self.q, self.turned,
+            self.a_row, self.a_col, self.g, self.row, self.col, *self.exact,
         )  # fmt: skip
-        self.ends = col.start.astype(single), col.end.astype(single)
+        self.ends = col.start.astype(np.float32), col.end.astype(np.float32)
         self.coarse = reduced.coarse_space(array)
-        self.work = np.zeros((4, rows, width), dtype=single)
-        self.singles = self.q.astype(single), self.turned.astype(single)
+        self.tile = tuple(part.astype(np.float32) for part in self.exact)
 
-    def solution(self, v_row: Floats, v_col: Floats, built: int) -> LinearSolution | None:
+    def __del__(self) -> None:
+        # Fresh memory costs about as much as an iteration: the next crossbar of this size has it.
+        if hasattr(self, "_buffers"):
+            _spare[self._shape] = self._buffers
+            for oldest in list(_spare)[:-_SPARE]:
+                _spare.pop(oldest, None)
+
+    def solution(
+        self, array: LinearCrossbar, v_row: Floats, v_col: Floats, built: int
+    ) -> LinearSolution | None:
         """For driver voltages [V], or None where this way fails.
 
         `built` is what the factors have moved if they are new [bytes a cell].
         """
         from cosim.simulators.native import sweeps
 
-        array, row, col = self.array, self.array.row, self.array.column
+        row, col = array.row, array.column
         cell = np.empty_like(array._g)
-        found = self.solve(v_row, v_col, cell) if self.good else None
+        found = self.solve(array, v_row, v_col, cell) if self.good else None
         if found is None:
             return None
         u, w, count, moved = found
@@ -95,7 +123,7 @@ class MixedSolver:
         )
 
     def solve(
-        self, v_row: Floats, v_col: Floats, column: Floats
+        self, array: LinearCrossbar, v_row: Floats, v_col: Floats, column: Floats
     ) -> tuple[Floats, Floats, int, int] | None:
         """Deviations of row and column nodes, iterations, bytes moved a cell; None: it failed.
 
@@ -103,7 +131,6 @@ class MixedSolver:
         """
         from cosim.simulators.native import inner, sweeps
 
-        array = self.array
         cols, row, col = array.cols, array.row, array.column
         u, w = np.zeros((2, array.rows, array._width))
         z, x, p, y = self.work
@@ -112,31 +139,32 @@ class MixedSolver:
         for turn in range(_ROUNDS + 1):
             moved = sweeps.exact(
                 w, v_row, v_col, array._g, cols, row.resistance, self.a_row, col.resistance,
-                self.a_col, u, column, scale, z, self.q, self.turned,
+                self.a_col, u, column, scale, z, *self.exact,
             )  # fmt: skip
-            current = self._largest(u, w, z, scale)
+            current = _largest(array, u, w, z, scale)
             if moved <= _GOAL * current or turn == _ROUNDS or not moved < 0.5 * before:
                 sweeps.add(w, z, cols, 1.0 / scale)
                 break
             before = moved
             done = inner.solve_inner(
                 z, x, p, y, self.g, cols, np.float32(row.resistance), self.row,
-                np.float32(col.resistance), self.col, *self.ends, *self.coarse, *self.singles,
+                np.float32(col.resistance), self.col, *self.ends, *self.coarse, *self.tile,
                 _FALL, _ITERATIONS,
             )  # fmt: skip
-            if done < 0 and count == 0 and -done < _ITERATIONS:
+            if done == -1:
                 return None
-            count += abs(done)
+            count += done if done >= 0 else -done - 1
             sweeps.add(w, x, cols, 1.0 / scale)
             scale /= _FALL
         return u, w, count, (turn + 1) * _EXACT + turn * _ROUND + count * _ITERATION + _BALANCE
 
-    def _largest(self, u: Floats, w: Floats, z: NDArray[np.float32], scale: float) -> float:
-        """Largest driver current of present deviations [A]."""
-        row, col, last = self.array.row, self.array.column, self.array.cols - 1
-        ends = w[0, : last + 1] + z[0, : last + 1] / scale, w[-1, : last + 1]
-        found = (row.start * u[:, 0], row.end * u[:, last], col.start * ends[0], col.end * ends[1])
-        return float(max(np.max(np.abs(f)) for f in found))
+
+def _largest(array: LinearCrossbar, u: Floats, w: Floats, z: Singles, scale: float) -> float:
+    """Largest driver current of present deviations [A]."""
+    row, col, last = array.row, array.column, array.cols - 1
+    ends = w[0, : last + 1] + z[0, : last + 1] / scale, w[-1, : last + 1]
+    found = (row.start * u[:, 0], row.end * u[:, last], col.start * ends[0], col.end * ends[1])
+    return float(max(np.max(np.abs(f)) for f in found))
 
 
 def worth_it(array: LinearCrossbar) -> bool:

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 _NODES = 64
 # Directions of a mean line that may be worth it, and the part of the error that one iteration
 # leaves, above which a product of two is.
-_DIRECTIONS, _WORTH = 8, 0.1
+_DIRECTIONS, _WORTH = 12, 0.1
 
 
 def _blocks(count: int) -> tuple[NDArray[np.intp], int]:
