@@ -72,7 +72,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from compact_models.errors import ModelError, ParameterError
 from compact_models.functions import clamp, softplus
-from compact_models.model import Branch, CompactModel, Definition, State, p, v, x
+from compact_models.model import Branch, CompactModel, Definition, State, define, p, v, x
 from compact_models.parameters import ParameterSet
 
 BOLTZMANN = 1.380649e-23
@@ -101,55 +101,46 @@ def _definitions() -> tuple[Definition, ...]:
     rounded_field = sp.sqrt(p("F_gap") ** 2 + p("F_width") ** 2) - p("F_width")
     set_share = (1 + sp.tanh(V / p("V_switch"))) / 2
 
-    def d(
-        name: str, expression: sp.Expr, unit: str, description: str, scale: float | None = None
-    ) -> Definition:
-        return Definition(
-            name=name,
-            expression=expression,
-            unit=unit,
-            description=description,
-            auxiliary_scale=scale,
-        )
-
     return (
-        d("V", v("top") - v("bottom"), "V", "voltage across the device, SET positive"),
-        d("V_d", v("m") - v("bottom"), "V", "voltage across the dome"),
-        d("C", sp.Float("1e25", 20) * _bounded("c"), "1/m**3", "vacancy density in the dome"),
-        d("T", p("T_0") + _bounded("dT"), "K", "temperature of the dome"),
-        d("F", V_d / p("L"), "V/m", "field in the dome"),
-        d("A", p("area_factor") * sp.pi * p("r") ** 2, "m**2", "conducting area of the dome"),
-        d(
+        define("V", v("top") - v("bottom"), "V", "voltage across the device, SET positive"),
+        define("V_d", v("m") - v("bottom"), "V", "voltage across the dome"),
+        define("C", sp.Float("1e25", 20) * _bounded("c"), "1/m**3", "vacancy density in the dome"),
+        define("T", p("T_0") + _bounded("dT"), "K", "temperature of the dome"),
+        define("F", V_d / p("L"), "V/m", "field in the dome"),
+        define("A", p("area_factor") * sp.pi * p("r") ** 2, "m**2", "conducting area of the dome"),
+        define(
             "a_e",
             _rounded_maximum(p("a_e0") + p("a_e1") * C, p("a_e_floor"), p("a_e_width")),
             "m",
             "electron hopping distance",
         ),
-        d("E_e", p("E_e0") + p("E_e1") * C, "J", "electron hopping barrier"),
-        d(
+        define("E_e", p("E_e0") + p("E_e1") * C, "J", "electron hopping barrier"),
+        define(
             "I_dome",
             p("A") * q * C * p("a_e") * p("nu_e") * sp.exp(-p("E_e") / (k * T))
             * 2 * sp.sinh(q * F * p("a_e") / (2 * k * T)),
             "A",
             "trap-to-trap hopping current through the dome",
         ),
-        d("gap", p("t_ox") * (1 - _bounded("phi")), "m", "length of HfOx without a filament"),
-        d(
+        define("gap", p("t_ox") * (1 - _bounded("phi")), "m", "length of HfOx without a filament"),
+        define(
             "R_gap",
             p("R_g") * (sp.exp(gap / p("lambda_g")) - 1),
             "ohm",
             "resistance of the gap; zero when formed",
         ),
-        d("R", p("R_s") + p("R_line") + p("R_gap"), "ohm", "all that is in series with the dome"),
-        d("I", (v("top") - v("m")) / p("R"), "A", "current through the device"),
-        d(
+        define(
+            "R", p("R_s") + p("R_line") + p("R_gap"), "ohm", "all that is in series with the dome"
+        ),
+        define("I", (v("top") - v("m")) / p("R"), "A", "current through the device"),
+        define(
             "F_gap",
             p("I") * p("R_gap") / sp.sqrt(gap**2 + p("g_min") ** 2),
             "V/m",
             "field in the gap",
             1e9,
         ),
-        d(
+        define(
             "E_gap",
             # Decays exponentially above the corner, where the published voltages lie.
             p("E_m")
@@ -158,14 +149,14 @@ def _definitions() -> tuple[Definition, ...]:
             "J",
             "bond-breaking barrier lowered by the field",
         ),
-        d(
+        define(
             "E_i",
             set_share * (p("E_i_set0") + p("E_i_set1") * C) + (1 - set_share) * p("E_i_reset"),
             "J",
             "vacancy migration barrier, SET or RESET",
         ),
-        d("tau_th", p("R_th") * p("C_th"), "s", "thermal time constant"),
-        d(
+        define("tau_th", p("R_th") * p("C_th"), "s", "thermal time constant"),
+        define(
             "rate_c",
             x("c") * p("a_i") * p("nu_i") / p("L") * sp.exp(-p("E_i") / (k * T))
             * 2 * sp.sinh(p("z") * q * F * p("a_i") / (2 * k * T))
@@ -173,13 +164,13 @@ def _definitions() -> tuple[Definition, ...]:
             "1/s",
             "vacancy drift into the dome",
         ),
-        d(
+        define(
             "rate_phi",
             (1 - x("phi")) * p("nu_f") * sp.exp(-p("E_gap") / (k * T)),
             "1/s",
             "bond breakage in the gap",
         ),
-        d(
+        define(
             "rate_dT",
             V * p("I") / p("C_th") - x("dT") / p("tau_th"),
             "K/s",

@@ -64,6 +64,19 @@ class Definition:
     auxiliary_scale: float | None = None
 
 
+def define(
+    name: str, expression: Any, unit: str, description: str, scale: float | None = None
+) -> Definition:
+    """A :class:`Definition` in one line of a table of equations; `scale` is auxiliary_scale."""
+    return Definition(
+        name=name,
+        expression=expression,
+        unit=unit,
+        description=description,
+        auxiliary_scale=scale,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Branch:
     """Current and charge from node `positive` through the device to `negative`.

@@ -71,7 +71,7 @@ from __future__ import annotations
 import sympy as sp
 
 from compact_models.functions import softplus
-from compact_models.model import Definition, p, v
+from compact_models.model import Definition, define, p, v
 
 BOLTZMANN = 1.380649e-23
 ELEMENTARY_CHARGE = 1.602176634e-19
@@ -89,28 +89,17 @@ def definitions() -> tuple[Definition, ...]:
     low, high, knee, total = p("charge_low"), p("charge_high"), p("knee"), p("charge_sum")
     double = 2 * p("ideality") * thermal
 
-    def d(
-        name: str, expression: sp.Expr, unit: str, description: str, scale: float | None = None
-    ) -> Definition:
-        return Definition(
-            name=name,
-            expression=expression,
-            unit=unit,
-            description=description,
-            auxiliary_scale=scale,
-        )
-
     return (
-        d("unit_charge", double, "V", "2 U: unit of the normalised charges"),
-        d("limit", p("velocity_saturation") * double, "dimensionless", "z = 2 U zeta"),
-        d(
+        define("unit_charge", double, "V", "2 U: unit of the normalised charges"),
+        define("limit", p("velocity_saturation") * double, "dimensionless", "z = 2 U zeta"),
+        define(
             "size_u",
             sp.sqrt((drain - source) ** 2 + rounding**2),
             "V",
             "rounded magnitude of the voltage along the channel",
             1.0,
         ),
-        d(
+        define(
             "drive",
             gate - bulk - p("threshold_voltage") + p("barrier_lowering") * (size - rounding)
             + (sp.sqrt(phi) + gamma / 2) ** 2,
@@ -118,35 +107,35 @@ def definitions() -> tuple[Definition, ...]:
             "h: gate voltage above flat band",
             1.0,
         ),
-        d(
+        define(
             "depletion",
             sp.sqrt((drive + sp.sqrt(drive**2 + p("depletion_rounding") ** 2)) / 2),
             "V**0.5",
             "w: square root of the depletion charge, as a voltage",
             1.0,
         ),
-        d(
+        define(
             "overdrive",
             drive - gamma * depletion + gamma**2 / 2 - phi + bulk - (drain + source) / 2,
             "V",
             "pinch-off voltage above the middle of the channel",
             1.0,
         ),
-        d(
+        define(
             "charge_low",
             softplus((p("overdrive") + size / 2) / p("unit_charge")),
             "dimensionless",
             "q_-: charge at the lower end",
             0.1,
         ),
-        d(
+        define(
             "charge_high",
             softplus((p("overdrive") - size / 2) / p("unit_charge")),
             "dimensionless",
             "q_+: charge at the upper end",
             0.1,
         ),
-        d(
+        define(
             "knee",
             p("limit") * (low - high)
             / (1 - 2 * sharpness + sp.sqrt(1 + 2 * p("limit") * low)),
@@ -154,7 +143,7 @@ def definitions() -> tuple[Definition, ...]:
             "y: difference of the charges against its limit",
             0.1,
         ),
-        d(
+        define(
             "charge_sum",
             2 * low
             - (low - high)
@@ -164,16 +153,16 @@ def definitions() -> tuple[Definition, ...]:
             "q_s: sum of the charges that carry current",
             0.1,
         ),
-        d("charge_difference", 2 * low - total, "dimensionless", "q_d"),
-        d("mean_charge", p("unit_charge") / 2 * total, "V", "Q: mean inversion charge"),
-        d(
+        define("charge_difference", 2 * low - total, "dimensionless", "q_d"),
+        define("mean_charge", p("unit_charge") / 2 * total, "V", "Q: mean inversion charge"),
+        define(
             "screened",
             p("mean_charge") + p("screening_charge"),
             "V",
             "Q + Q_0",
             1.0,
         ),
-        d(
+        define(
             "I",
             p("current_factor") * p("width") / p("length") * p("unit_charge") ** 2 / 2
             * (drain - source)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,17 +91,11 @@ def foreign_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...
 class ForeignChecker(Checker):
     """Checks what must hold whatever the memory device computes."""
 
-    def __init__(
-        self,
-        testbench: Testbench,
-        chosen: CheckedCells,
-        axis: FloatArray,
-        probes: Mapping[str, FloatArray],
-        run_directory: str | None = None,
-    ) -> None:
-        super().__init__(testbench, chosen, axis, probes, run_directory)
-        rows, columns = (np.array(k) for k in zip(*chosen.cells, strict=True))
-        self.taken = probes["cell_current"][:, rows, columns]
+    @cached_property
+    def taken(self) -> FloatArray:
+        """Currents of the chosen cells, shape (points, cells) [A]."""
+        rows, columns = (np.array(k) for k in zip(*self.chosen.cells, strict=True))
+        return self.probes["cell_current"][:, rows, columns]
 
     def _check_first_steps(self, model: ForeignModel) -> None:
         """What a device remembers goes on from where it started, it does not jump there."""
