@@ -162,7 +162,6 @@ def _column_pass(
     return norm + float(s)
 
 
-@njit(**_FAST)
 def solve_inner(
     z: Singles,
     x: Singles,
@@ -189,32 +188,24 @@ def solve_inner(
 
     Stops when the preconditioned norm of the residual has fallen by `tolerance`.
     """
-    shape = (down.shape[1], across.shape[0])
-    # Parts of one array would not be known to lie side by side.
-    left, found, coarse = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    size = shape[0] * shape[1]
+    # A loop in Python: compiled, it would take a second to compile and save no time.
+    left, found = np.zeros((2, down.shape[1], across.shape[0]))
     wire = np.float32(1.0) / r_col
     norm = begin(z, g, cols, down, wired, across, wire, start, end, q, left)
-    x[:] = np.float32(0.0)
-    p[:] = np.float32(0.0)
+    x[:] = 0.0
+    p[:] = 0.0
     first = last = lowest = 0.0
     for count in range(iterations + 1):
-        now = norm
-        flat, given = coarse.reshape(size), left.reshape(size)
-        for m in range(size):
-            s = 0.0
-            for n in range(size):
-                s += step[m, n] * given[n]
-            flat[m] = s
-            now += s * given[m]
+        coarse = (step @ left.ravel()).reshape(left.shape)
+        now = norm + float(np.vdot(coarse, left))
         if count == 0:
-            first = now
-        lowest = min(now, lowest) if count > 0 else now
+            first = lowest = now
+        lowest = min(now, lowest)
         if now <= tolerance * tolerance * first:
             return count
         # Where rounding takes over, the norm of the residual rises again.
         if count == iterations or not 0.0 < now <= 4.0 * lowest:
-            return -count - 1
+            break
         beta = np.float32(now / last if count > 0 else 0.0)
         last = now
         energy = _row_pass(
@@ -222,12 +213,9 @@ def solve_inner(
             end, q, turned, found,
         )  # fmt: skip
         if not energy > 0.0:
-            return -count - 1
-        alpha = now / energy
-        for m in range(shape[0]):
-            for n in range(shape[1]):
-                left[m, n] -= alpha * found[m, n]
+            break
+        left -= now / energy * found
         norm = _column_pass(
-            y, p, z, x, g, cols, r_col, a_col, np.float32(alpha), wire, start, end, q[0]
-        )  # fmt: skip
-    return -iterations - 1
+            y, p, z, x, g, cols, r_col, a_col, np.float32(now / energy), wire, start, end, q[0]
+        )
+    return -count - 1
