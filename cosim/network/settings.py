@@ -18,7 +18,7 @@ from cosim.network.crossbar import Pulses
 Algorithm = Literal["fp", "sgd", "ttv1", "ttv2", "cttv2", "agad", "mixed"]
 ReferenceName = Literal["middle", "nominal", "shifted"]
 # Fields younger than the committed tables: at their defaults they leave fingerprints as they were.
-LATER = ("adc_bound", "bound_management")
+LATER = ("adc_bound", "bound_management", "gains")
 
 
 class _Strict(BaseModel):
@@ -87,7 +87,8 @@ class TransferConfig(_Strict):
 class TrainConfig(_Strict):
     """What a training study is made of; unknown keys are errors.
 
-    Rates count per sample; ``rates`` overrides ``rate`` for single algorithms.
+    Rates count per sample; ``rates`` and ``gains`` override ``rate`` and ``gain`` for single
+    algorithms.
     ``validation_samples`` measures on the last so many training images (of a text: on the
     first so many characters of its validation part) and leaves the test set alone, to
     choose hyperparameters by. ``epoch_characters`` cuts an epoch of a text short; the
@@ -101,6 +102,7 @@ class TrainConfig(_Strict):
     hidden: tuple[int, ...] = (256, 128)
     activation: Literal["sigmoid", "tanh", "relu"] = "tanh"
     gain: float = Field(default=8.0, gt=0)
+    gains: dict[Algorithm, float] = {}
     algorithms: tuple[Algorithm, ...] = ("fp", "sgd", "agad")
     seeds: tuple[int, ...] = (0,)
     epochs: int = Field(default=10, ge=1)
@@ -174,8 +176,8 @@ def arms_of(config: Mapping[str, Any]) -> dict[str, TrainConfig]:
     """Arms of a study: the table itself, once for every entry of its list ``arms``.
 
     An entry has a ``name`` and what differs in that arm; tables in it (``device``,
-    ``transfer``, ``rates``) are merged key by key. Without the list there is one arm without
-    a name.
+    ``transfer``, ``rates``, ``gains``) are merged key by key. Without the list there is one arm
+    without a name.
 
     Raises
     ------

@@ -183,6 +183,7 @@ class _Data:
     def network(self, algorithm: Algorithm, seed: int) -> Network:
         """A fresh network."""
         s = self.study
+        gain = s.gains.get(algorithm, s.gain)
         analog = Analog(
             algorithm=algorithm,
             device=s.device.build(),
@@ -201,7 +202,7 @@ class _Data:
 
             return CharacterLSTM(
                 self.tokens, hidden=s.hidden[0], depth=len(s.hidden), analog=analog, io=io,
-                gain=s.gain, batch=s.batch, seed=seed,
+                gain=gain, batch=s.batch, seed=seed,
             )  # fmt: skip
         x, labels = self.train_set
         classes = int(labels.max()) + 1
@@ -210,12 +211,12 @@ class _Data:
 
             return LeNet(
                 analog=analog, io=io, side=x.shape[1], classes=classes,
-                kernel=5 if x.shape[1] >= 16 else 2, activation=s.activation, gain=s.gain,
+                kernel=5 if x.shape[1] >= 16 else 2, activation=s.activation, gain=gain,
                 seed=seed,
             )  # fmt: skip
         return MLP(
             (x.shape[1], *s.hidden, classes), analog=analog, io=io, activation=s.activation,
-            gain=s.gain, seed=seed,
+            gain=gain, seed=seed,
         )  # fmt: skip
 
     def train(

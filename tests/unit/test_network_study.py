@@ -54,7 +54,7 @@ def test_fingerprint_ignores_where_the_data_lies_but_not_the_rate():
 
 def test_younger_fields_leave_old_fingerprints_and_count_when_they_are_used():
     plain = TrainConfig.read(SMALL)
-    for change in ({"adc_bound": 8.0}, {"bound_management": 2}):
+    for change in ({"adc_bound": 8.0}, {"bound_management": 2}, {"gains": {"sgd": 6.0}}):
         assert TrainConfig.read({**SMALL, **change}).fingerprint != plain.fingerprint
     same = TrainConfig.read({**SMALL, "adc_bound": 12.0, "bound_management": 0})
     assert same.fingerprint == plain.fingerprint
@@ -72,6 +72,14 @@ def test_networks_of_a_study_lie_on_tiles_no_larger_than_asked_for(network):
     assert max(max(s) for s in shapes) <= 20
     assert sum(a * b for a, b in shapes) == sum(m.inputs * m.outputs for m in matrices)
     assert {(m.io.adc_bound, m.io.bound_management) for m in matrices} == {(5.0, 1)}
+
+
+def test_gains_of_single_algorithms_set_their_weight_range():
+    data = _Data(TrainConfig.read({**SMALL, "gain": 8.0, "gains": {"sgd": 6.0}}))
+    agad, sgd = (data.network(a, 0).layers[0] for a in ("agad", "sgd"))
+    assert sgd.weight_range == pytest.approx(0.75 * agad.weight_range)
+    with pytest.raises(ConfigError, match="gains"):
+        TrainConfig.read({**SMALL, "gains": {"sdg": 6.0}})
 
 
 ARMS = [
