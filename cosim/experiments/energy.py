@@ -1,14 +1,15 @@
 """Energy and time of pulses, programming and products, against the size of the array.
 
-Products are solved with every transistor and wire by the native solver; settling comes from
-the network of wires, drivers and cells in time (see :mod:`cosim.experiments.settling`); pulses
-and closed-loop programming from the drift equations of the device.
+Products are solved with every transistor and wire by the native solver; settling is a transient
+of the whole circuit with charged lines up to a size, and the linear network of
+:mod:`cosim.experiments.settling` beyond; pulses and closed-loop programming come from the drift
+equations of the device.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 
 DEFAULTS: dict[str, Any] = {
     "sizes": [8, 16, 32, 64, 128],
+    "transient_up_to": 64,
+    "settling_up_to": 128,
     "wire_resistance": 0.35,
     "wire_capacitance": 0.5e-15,
     "driver_resistance": 100.0,
@@ -137,6 +140,37 @@ def programming_cost(devices: int, seed: int) -> dict[str, tuple[float, float]]:
     return found
 
 
+_SETTLING = {
+    "settling_time": "s", "update_settling_time": "s", "linear_settling_time": "s",
+    "linear_update_settling_time": "s", "product_voltage": "1", "update_voltage": "1",
+}  # fmt: skip
+
+
+def settling_of(density: Floats, lines: Lines, c: dict[str, Any]) -> dict[str, float]:
+    """Return the settling of products and parallel updates of one array; see `run_study`."""
+    from cosim.experiments.settling_transient import transient_settling
+
+    found = dict.fromkeys(_SETTLING, float("nan"))
+    size = max(density.shape)
+    if size > c["settling_up_to"]:
+        return found
+    cases: tuple[tuple[Literal["read", "update"], str, float, float, str], ...] = (
+        ("read", "", float(c["read_voltage"]), 0.0, "product"),
+        ("update", "update_", 0.675, -0.675, "update"),
+    )
+    for drive, prefix, bit, source, name in cases:
+        cells = compiled_cells(density, bit, source)
+        linear = settle(cells, lines, drive, steps=600 if size <= 32 else 200).time
+        found[f"linear_{prefix}settling_time"] = found[f"{prefix}settling_time"] = linear
+        if size <= c["transient_up_to"]:
+            exact = transient_settling(
+                density, lines, drive, amplitude=bit - source, stop=max(3.0 * linear, 1.5e-10)
+            )
+            found[f"{prefix}settling_time"] = exact.time
+            found[f"{name}_voltage"] = exact.reached
+    return found
+
+
 def run_study(
     config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
 ) -> xr.Dataset:
@@ -154,11 +188,13 @@ def run_study(
     Returns
     -------
     xarray.Dataset
-        ``settling_time`` of a product and ``update_settling_time`` of a parallel update [s],
-        ``array_energy``, ``wire_energy`` (its part in wires and drivers), ``converter_energy``
-        [J] and ``energy_per_operation`` [J] (multiply and add are two) over size;
-        ``pulse_energy`` over (polarity, state); ``program_pulses``, ``program_energy`` [J] and
-        ``program_time`` [s] over acceptance range.
+        ``settling_time`` of a product and ``update_settling_time`` of a parallel update [s], NaN
+        beyond ``settling_up_to``; ``linear_settling_time``, ``linear_update_settling_time`` by
+        the linear network; ``product_voltage``, ``update_voltage``: share of the drivers' voltage
+        at the worst cell, NaN beyond ``transient_up_to``; ``array_energy``, ``wire_energy`` (its
+        part in wires and drivers), ``converter_energy`` [J] and ``energy_per_operation`` [J]
+        (multiply and add are two) over size; ``pulse_energy`` over (polarity, state);
+        ``program_pulses``, ``program_energy`` [J] and ``program_time`` [s] over acceptance range.
     """
     import xarray as xr
 
@@ -180,22 +216,23 @@ def run_study(
     if sizes.size == 0 or sizes.min() < 1:
         raise ConfigError(thing="sizes of an energy study", value=c["sizes"], limit="1 or more")
     rows: list[tuple[float, ...]] = []
+    settled: list[dict[str, float]] = []
     for n in map(int, sizes):
         density = np.full((n, n), c["vacancies"] / 1e25)
-        steps = 600 if n <= 32 else 200
-        read = settle(compiled_cells(density, c["read_voltage"]), lines, "read", steps=steps)
-        update = settle(compiled_cells(density, 0.675, -0.675), lines, "update", steps=steps)
+        settled.append(settling_of(density, lines, c))
         energy = product_energy(
             n, lines, density, c["read_voltage"], c["read_width"], int(c["seed"])
         )
-        rows.append((read.time, update.time, *energy))
+        rows.append(energy)
         if progress:
+            read, update = (settled[-1][f"{k}settling_time"] * 1e12 for k in ("", "update_"))
+            late = f" and settles in {read:.0f} ps, an update in {update:.0f} ps"
             print(
-                f"{n:>4d} x {n}: a product settles in {read.time * 1e12:.0f} ps and takes "
-                f"{energy[0] * 1e12:.3g} pJ, an update settles in {update.time * 1e12:.0f} ps",
+                f"{n:>4d} x {n}: a product takes {energy[0] * 1e12:.3g} pJ"
+                f"{late if np.isfinite(read) else ''}",
                 file=sys.stderr,
             )
-    read_time, update_time, array, wires = np.array(rows).T
+    array, wires = np.array(rows).T
     converters = sizes * 2.0 ** c["output_bits"] * c["conversion_energy"]
     density = np.array([0.7, 1.64, 3.77])
     pulses = [
@@ -207,8 +244,10 @@ def run_study(
     over = ("size",)
     dataset = xr.Dataset(
         {
-            "settling_time": (over, read_time, {"units": "s"}),
-            "update_settling_time": (over, update_time, {"units": "s"}),
+            **{
+                name: (over, [found[name] for found in settled], {"units": unit})
+                for name, unit in _SETTLING.items()
+            },
             "array_energy": (over, array, {"units": "J"}),
             "wire_energy": (over, wires, {"units": "J"}),
             "converter_energy": (over, converters, {"units": "J"}),

@@ -22,6 +22,10 @@ class Energy:
     ----------
     sizes : tuple of int
         Rows and columns of the arrays.
+    transient_up_to : int
+        Largest size whose settling is a transient of the whole circuit; beyond, cells are linear.
+    settling_up_to : int
+        Largest size whose settling is looked at.
     wire_resistance : float
         Per segment [ohm].
     wire_capacitance : float
@@ -41,6 +45,8 @@ class Energy:
     """
 
     sizes: tuple[int, ...] = (16, 32, 64, 128)
+    transient_up_to: int = 64
+    settling_up_to: int = 128
     wire_resistance: float = 0.35
     wire_capacitance: float = 0.5e-15
     driver_resistance: float = 100.0
@@ -66,18 +72,23 @@ class Energy:
         dataset.to_netcdf(folder / "energy.nc", engine="h5netcdf")
         last = dataset.isel(size=-1)
         n = int(last["size"])
+        settled = dataset.dropna("size", subset=["settling_time"]).isel(size=-1)
+        m = int(settled["size"])
         pulse = dataset.pulse_energy.sel(polarity="set").values[1]
         tight = dataset.isel(acceptance_range=0)
         figures = (
-            Figure(key="settling", name=f"a {n} x {n} product settles in",
-                   value=float(last.settling_time), unit="s", high=0.05 * self.read_width,
+            Figure(key="settling", name=f"a {m} x {m} product settles in",
+                   value=float(settled.settling_time), unit="s", high=0.05 * self.read_width,
                    required=True, note="constant time: within 5 % of the read"),
-            Figure(key="update_settling", name=f"a {n} x {n} parallel update settles in",
-                   value=float(last.update_settling_time), unit="s", high=25e-9, required=True,
+            Figure(key="update_settling", name=f"a {m} x {m} parallel update settles in",
+                   value=float(settled.update_settling_time), unit="s", high=25e-9, required=True,
                    note="constant time: within 1 % of a pulse of 2.5 us"),
-            Figure(key="array_energy", name="array, a product", unit="J",
+            Figure(key="update_voltage", name=f"voltage at the worst cell of a {m} x {m} update, "
+                   "all cells at once, of the drivers'",
+                   value=float(settled.update_voltage)),
+            Figure(key="array_energy", name=f"array, a {n} x {n} product", unit="J",
                    value=float(last.array_energy)),
-            Figure(key="converter_energy", name="output converters, a product", unit="J",
+            Figure(key="converter_energy", name=f"output converters, a {n} x {n} product", unit="J",
                    value=float(last.converter_energy)),
             Figure(key="per_operation", name="a multiplication or addition", unit="J",
                    value=float(last.energy_per_operation)),
@@ -90,8 +101,12 @@ class Energy:
         )  # fmt: skip
         section = Section(
             title="Energy and time",
-            text="Products with every transistor and wire; settling to 1 % of the final value. "
-            f"Assumed: {dataset.attrs['assumed']}.",
+            text="Products with every transistor and wire; settling to 1 % of the final value, by "
+            f"a transient of the whole circuit up to {self.transient_up_to} rows, by a linear "
+            "network beyond. Time is constant, but voltage is not: where all cells of an array "
+            "are written at once, drivers and wires take their part of the pulse, and the worst "
+            f"cell gets what the table says. Assumed: {dataset.attrs['assumed']}.",
+            tables={"Against the size of the array": _table(dataset)},
             figures=figures,
             plots=(
                 Plot(name="settling", caption="Settling against the size of the array.",
@@ -104,6 +119,26 @@ class Energy:
         return JobResult(sections=(section,), datasets={"energy": dataset}, problems=())
 
 
+def _table(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    columns = (
+        ("settling_time", 1e12, "product settles [ps]"),
+        ("linear_settling_time", 1e12, "linear [ps]"),
+        ("product_voltage", 100.0, "worst cell gets [%]"),
+        ("update_settling_time", 1e12, "update settles [ps]"),
+        ("linear_update_settling_time", 1e12, "linear [ps]"),
+        ("update_voltage", 100.0, "worst cell gets [%]"),
+        ("array_energy", 1e12, "array [pJ]"),
+        ("wire_energy", 1e12, "of it wires [pJ]"),
+        ("converter_energy", 1e12, "converters [pJ]"),
+        ("energy_per_operation", 1e15, "an operation [fJ]"),
+    )
+    rows = []
+    for k, n in enumerate(dataset["size"].values):
+        values = [float(dataset[name].values[k]) * unit for name, unit, _ in columns]
+        rows.append([f"{n} x {n}", *(f"{v:.3g}" if np.isfinite(v) else "-" for v in values)])
+    return ["size", *(text for *_, text in columns)], rows
+
+
 def plot_settling(dataset: xr.Dataset) -> Any:
     """Draw settling of products and updates against the size, beside read and pulse."""
     from matplotlib.figure import Figure
@@ -111,8 +146,13 @@ def plot_settling(dataset: xr.Dataset) -> Any:
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axis = figure.subplots()
     sizes = dataset["size"].values
-    axis.loglog(sizes, dataset.settling_time * 1e9, "o-", label="product")
-    axis.loglog(sizes, dataset.update_settling_time * 1e9, "s-", label="parallel update")
+    for name, mark, colour, label in (
+        ("settling_time", "o", "#1f5fa8", "product"),
+        ("update_settling_time", "s", "#d1611b", "parallel update"),
+    ):
+        axis.loglog(sizes, dataset[name] * 1e9, mark + "-", color=colour, label=label)
+        axis.loglog(sizes, dataset[f"linear_{name}"] * 1e9, ":", color=colour,
+                    label=f"{label}, linear cells")  # fmt: skip
     for level, text in ((100.0, "read, 100 ns"), (2500.0, "pulse, 2.5 us")):
         axis.axhline(level, color="grey", linestyle="--", linewidth=1.0)
         axis.text(sizes[0], level * 1.12, text, color="grey", fontsize=8)

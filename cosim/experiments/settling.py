@@ -207,6 +207,13 @@ def settle(
     ------
     ConfigError
         If a value makes no sense or nothing settles.
+
+    Notes
+    -----
+    Cells are linear about the voltages of their drivers. Against a transient of the whole circuit
+    (:mod:`cosim.experiments.settling_transient`), with the lines of :class:`Lines`: within 2 % for
+    3 x 3; -11, +6 and -1 % for reads, +37, +53 and +31 % for updates of 16, 32 and 64 rows, where
+    the drivers take half of the pulse.
     """
     from scipy.sparse.linalg import splu
 

@@ -103,3 +103,40 @@ def test_energy_of_a_pulse_is_current_times_voltage_where_the_state_rests():
     current = np.interp(np.log(1.64), table.log_density, table.current[0])
     got = pulse_energy(np.array([1.64]), 0.3, 1e-9, 3.3)["total"][0]
     assert got == pytest.approx(0.3 * current * 1e-9, rel=1e-3)
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+@pytest.mark.parametrize(("drive", "amplitude"), [("read", 0.2), ("update", 1.35)])
+def test_transient_settling_is_that_of_ngspice(drive, amplitude, ngspice):
+    from cosim.experiments.settling_transient import transient_settling
+    from cosim.simulators.base import get_simulator
+
+    case = {"amplitude": amplitude, "stop": 2e-10}
+    density = np.full((4, 4), 1.64)
+    ours = transient_settling(density, Lines(), drive, **case)
+    theirs = transient_settling(
+        density, Lines(), drive, simulator=get_simulator("ngspice"), steps=1000, **case
+    )
+    assert ours.time == pytest.approx(theirs.time, rel=0.01)
+    assert ours.reached == pytest.approx(theirs.reached, rel=1e-4)
+
+
+def test_linear_cells_settle_like_the_circuit_while_the_array_is_small():
+    from cosim.experiments.settling import compiled_cells, settle
+    from cosim.experiments.settling_transient import transient_settling
+
+    density = np.full((3, 3), 1.64)
+    exact = transient_settling(density, Lines(), "update", amplitude=1.35, stop=1.5e-10)
+    linear = settle(compiled_cells(density, 0.675, -0.675), Lines(), "update")
+    assert linear.time == pytest.approx(exact.time, rel=0.03)
+    # Three cells of 0.25 mA on 100 ohm at both ends.
+    assert exact.reached == pytest.approx(0.885, abs=0.01)
+
+
+def test_a_transient_that_ends_early_is_an_error():
+    from compact_models.errors import NotConverged
+    from cosim.experiments.settling_transient import transient_settling
+
+    with pytest.raises(NotConverged, match="settled"):
+        transient_settling(np.full((2, 2), 1.64), Lines(), "read", amplitude=0.2, stop=4e-11)
