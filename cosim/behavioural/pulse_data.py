@@ -20,6 +20,8 @@ FloatArray = NDArray[np.floating[Any]]
 
 # Pulses of one direction from which a train is taken to reach the end of the window.
 FULL_TRAIN = 20
+# One window for all devices, where that leaves less than this of the scatter of single steps.
+ALIKE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +119,16 @@ class PulseData:
         up, down = full[self.polarity[full] > 0], full[self.polarity[full] < 0]
         if up.size and down.size:
             low, high = self.after[down].mean(axis=0), self.after[up].mean(axis=0)
+            one = np.full_like(low, low.mean()), np.full_like(high, high.mean())
+            if self.devices > 1 and self._scatter(*one) < ALIKE * self._scatter(low, high):
+                # Trains that were too short end where they began, not where windows do.
+                notes.append("devices follow one curve on one window: no spread of windows")
+                low, high = one
         if not (up.size and down.size) or not (high > low * 1.001).all():
+            # Where devices happened to be says nothing about their windows.
             notes.append("no full trains of both polarities: window is the range of the data")
-            low, high = self.after.min(axis=0), self.after.max(axis=0)
+            low = np.full(self.devices, self.after.min())
+            high = np.full(self.devices, self.after.max())
         if not (high > low * 1.001).all():
             raise CalibrationError(
                 thing="conductance window of the pulse data [S]",
@@ -128,6 +137,17 @@ class PulseData:
                 next_step="Check that the pulses move the devices and that polarity is right.",
             )
         return low, high
+
+    def _scatter(self, low: FloatArray, high: FloatArray) -> float:
+        """Variance of main steps about their mean at equal place in given windows [S^2]."""
+        total = 0.0
+        for sign in (1, -1):
+            group = self.main_group(sign)
+            u = ((self.before[group] - low) / (high - low)).ravel()
+            steps = (self.after[group] - self.before[group]).ravel()[np.argsort(u)]
+            parts = np.array_split(steps, max(min(steps.size // 8, 100), 1))
+            total += float(sum(np.sum((part - part.mean()) ** 2) for part in parts))
+        return total
 
     @classmethod
     def joined(cls, parts: Sequence[PulseData]) -> PulseData:

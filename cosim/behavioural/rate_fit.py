@@ -18,9 +18,12 @@ from cosim.behavioural.rate_law import CELLS, GRID, Axis, RateLaw, times
 
 FloatArray = NDArray[np.floating[Any]]
 
-PENALTIES = (1e-6, 1e-4, 1e-2, 1.0)
+# From smooth to rough: each fit starts from the one before.
+PENALTIES = (1.0, 1e-2, 1e-4, 1e-6)
 # Of the window: smaller steps are fitted to this precision only.
 FINEST = 1e-4
+# Robust standard deviations from which a step counts less.
+OUTLIER = 3.0
 # Room beyond the data, of its range, in which the law is held.
 MARGIN = 0.02
 
@@ -71,7 +74,7 @@ def fit_rates(
     loss = np.minimum(np.array(losses), 9.0)
     excess = loss - loss[int(loss.mean(axis=1).argmin())]
     doubt = excess.std(axis=1) / math.sqrt(max(int((~kept).sum()), 1))
-    chosen = int(np.flatnonzero(excess.mean(axis=1) <= doubt).max())
+    chosen = int(np.flatnonzero(excess.mean(axis=1) <= doubt)[0])
     best = fit.solve(found[chosen], PENALTIES[chosen], np.ones(steps.size, bool))
     mean = fit.predict(best)
     strong = mean > max(0.05 * float(mean.max()), FINEST)
@@ -173,12 +176,29 @@ class _Fit:
             widths=tuple(float(x) for x in c[cut:]),
         )
 
+    def penalty(self, weight: float) -> FloatArray:
+        """Of the bends of ln r, and a little of everything else."""
+        nu, nv, size = self.along.shape[1], self.across.shape[1], self.spans.shape[1]
+        out = 1e-9 * np.eye(nu * nv + size)
+        out[: nu * nv, : nu * nv] += weight * (
+            np.kron(_bends(nu), np.eye(nv)) + np.kron(np.eye(nu), _bends(nv))
+        )
+        # Rates carry the level; without this the curve over widths could share it.
+        out[nu * nv :, nu * nv :] += 1e-3 * np.eye(size)
+        return out
+
     def guess(self) -> FloatArray:
-        """One rate for each amplitude, from the sum of its steps."""
-        shape = (self.along.shape[1], self.across.shape[1])
-        part = np.maximum(self.steps, 0.1 * self.tau) / self.width
-        line = np.linalg.lstsq(self.across[self.which], np.log(part), rcond=None)[0]
-        rates = np.broadcast_to(line, shape).ravel()
+        """Mean rates of the pulses, as if each held in the middle of its step."""
+        nu, nv = self.along.shape[1], self.across.shape[1]
+        moved = np.maximum(self.steps, 0.3 * self.tau)
+        middle = np.clip(self.begin + 0.5 * self.steps / self.spacing, 0, GRID - 1)
+        design = (
+            self.along[middle.astype(int)][:, :, None] * self.across[self.which][:, None, :]
+        ).reshape(-1, nu * nv)
+        w = moved**2 / (moved**2 + self.tau**2)
+        # The smoothest law that follows them; directions without data stay near it.
+        system = design.T @ (design * w[:, None]) + self.penalty(1.0)[: nu * nv, : nu * nv]
+        rates = np.linalg.solve(system, design.T @ (w * np.log(moved / self.width)))
         return np.concatenate([rates, np.zeros(self.spans.shape[1])])
 
     def _clocks(self, c: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -205,7 +225,18 @@ class _Fit:
 
     def loss(self, c: FloatArray) -> FloatArray:
         mean = self.predict(c)
-        return (self.steps - mean) ** 2 / (mean**2 + self.tau**2)
+        return self.trust(mean) * (self.steps - mean) ** 2
+
+    def trust(self, mean: FloatArray) -> FloatArray:
+        """Weights of the steps: relative to their means, and less for what does not belong.
+
+        Steps that depend on more than conductance and pulse (at the ends of the window, say)
+        must not bend the law for all others (Huber, Ann. Math. Stat. 35, 73 (1964)).
+        """
+        scale = np.sqrt(mean**2 + self.tau**2)
+        strange = np.abs(self.steps - mean) / scale
+        usual = OUTLIER * max(1.4826 * float(np.median(strange)), 0.01)
+        return np.asarray(np.minimum(1.0, usual / np.maximum(strange, 1e-300)) / scale**2)
 
     def _slopes(self, c: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Steps, and their derivatives by the coefficients, shape (n, coefficients)."""
@@ -233,38 +264,33 @@ class _Fit:
 
     def solve(self, start: FloatArray, weight: float, kept: NDArray[np.bool_]) -> FloatArray:
         """Coefficients of least penalised loss."""
-        nu, nv = self.along.shape[1], self.across.shape[1]
-        size = start.size
-        penalty = np.zeros((size, size))
-        cut = nu * nv
-        penalty[:cut, :cut] = weight * (
-            np.kron(_bends(nu), np.eye(nv)) + np.kron(np.eye(nu), _bends(nv))
-        )
-        # Rates carry the level; without this the curve over widths could share it.
-        penalty[cut:, cut:] = 1e-3 * np.eye(size - cut)
-        penalty += 1e-9 * np.eye(size)
-        c, damping = start.copy(), 1e-3
-
-        def total(at: FloatArray) -> float:
-            return float(self.loss(at)[kept].sum() + at @ penalty @ at)
-
-        now = total(c)
+        penalty = self.penalty(weight)
+        c, damping, before = start.copy(), 1e-3, math.inf
         for _ in range(40):
             mean, jacobian = self._slopes(c)
-            w = kept / (mean**2 + self.tau**2)
+            # Held while a step is looked for: a loss that is relative to the prediction would
+            # reward large ones.
+            w = kept * self.trust(mean)
+
+            def total(found: FloatArray, at: FloatArray, w: FloatArray = w) -> float:
+                return float(np.sum(w * (self.steps - found) ** 2) + at @ penalty @ at)
+
+            now = total(mean, c)
             normal = jacobian.T @ (jacobian * w[:, None]) + penalty
             gradient = jacobian.T @ (w * (self.steps - mean)) - penalty @ c
             diagonal = np.diag(normal) + 1e-6
             for _ in range(8):
                 move = np.linalg.solve(normal + damping * np.diag(diagonal), gradient)
-                after = total(c + np.clip(move, -3.0, 3.0))
+                tried = c + np.clip(move, -3.0, 3.0)
+                after = total(self.predict(tried), tried)
                 if after < now:
                     break
                 damping *= 4.0
             else:
                 return c
-            c = c + np.clip(move, -3.0, 3.0)
-            gain, now, damping = now - after, after, max(damping / 5.0, 1e-9)
-            if gain < 1e-4 * now + 1e-8 * self.steps.size:
+            c, damping = tried, max(damping / 5.0, 1e-9)
+            # Weights change with the mean, so that the sum may also rise a little.
+            if abs(before - after) < 1e-4 * after + 1e-8 * self.steps.size:
                 break
+            before = after
         return c

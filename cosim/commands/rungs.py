@@ -7,94 +7,10 @@ from typing import Any
 
 import click
 
+from cosim.commands.calibrate import calibrate
 from cosim.commands.export_model import COMMANDS as MODEL_FORMS
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
-from cosim.commands.transistor import transistor
 from cosim.errors import ConfigError
-from cosim.quantities import show_quantity
-
-
-class _Calibrate(click.Group):
-    """What is no other sort of calibration is the path of pulse data."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        named = bool(args) and self.get_command(ctx, args[0]) is not None
-        return super().resolve_command(ctx, args if named else ["pulses", *args])
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Options before the path belong to the pulses too."""
-        known = ("-h", "--help")
-        if args and args[0].startswith("-") and args[0] not in known:
-            args = ["pulses", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_Calibrate)
-def calibrate() -> None:
-    """Fit a device to data: `calibrate RESULT`, `calibrate transistor CARD`.
-
-    RESULT holds pulse data: a .nc file, a result folder, or a measured CSV.
-    """
-
-
-@calibrate.command("pulses")
-@click.argument("result", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File for the device; default: device.json beside the result.")  # fmt: skip
-@click.option("--disturb", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="disturb.nc, from which the half-select ratio is taken.")  # fmt: skip
-@click.option("--half-pulses", type=click.FloatRange(min=1), default=1.0, show_default=True,
-              help="Half pulses in a row for which the ratio shall hold.")  # fmt: skip
-@json_option
-def pulses(
-    result: Path, output: Path | None, disturb: Path | None, half_pulses: float, as_json: bool
-) -> int:
-    """Fit a behavioural device to pulse data: a .nc file, a result folder, or a measured CSV."""
-    from cosim.behavioural.pulse_data import PulseData
-    from cosim.calibration import calibrate as fit
-    from cosim.dataset import load
-
-    source = result / "pulse_update.nc" if result.is_dir() else result
-    data = PulseData.from_csv(source) if source.suffix.lower() == ".csv" else load(source)
-    device, report = (found := fit(data)).device, found.report
-    if disturb is not None:
-        from cosim.behavioural.half_select import HalfSelectLaw
-
-        device = HalfSelectLaw.from_dataset(load(disturb)).apply(device, half_pulses)
-    output = output or source.with_name("device.json")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    device.save(output)
-    if as_json:
-        print_json({"ok": True, "device": output, "report": report.to_dict()})
-        return RIGHT
-    units = {"conductance_min": "S", "conductance_max": "S", "symmetry_point": "S"}
-    rows = [(n.replace("_", " "), show_quantity(v, units.get(n, "")))
-            for n, v in report.figures.items()]  # fmt: skip
-    rows += [
-        ("largest error of a predicted train", f"{report.trajectory_error:.2%} of the window"),
-        ("root mean square error of a step", f"{report.step_residual:.2%} of the window"),
-        ("half-select ratio k", f"{device.half_select:.3g}"),
-        *((f"step curve {side}", f"{f['form']}, chosen by left-out steps")
-          for side, f in report.forms.items()),
-    ]  # fmt: skip
-    click.echo(f"{report.devices} devices, {report.pulses} pulses")
-    click.echo(table(("figure", "mean of the devices"), rows))
-    click.echo("\nsteps by pulse and conductance, % of the window:")
-    residuals = [
-        (show_quantity(r["amplitude"], "V"), show_quantity(r["width"], "s"),
-         show_quantity(r["conductance"], "S"), int(r["count"]), f"{100 * r['measured']:.3f}",
-         f"{100 * r['predicted']:.3f}", f"{100 * r['rms']:.3f}")
-        for r in report.residuals
-    ]  # fmt: skip
-    head = ("amplitude", "width", "about", "steps", "measured", "predicted", "rms error")
-    click.echo(table(head, residuals))
-    for warning in report.warnings:
-        if disturb is None or "half-select" not in warning:
-            click.echo(f"note: {warning}")
-    click.echo(f"device: {output}")
-    return RIGHT
 
 
 @click.command()
@@ -235,7 +151,5 @@ def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bo
         click.echo(file)
     return RIGHT
 
-
-calibrate.add_command(transistor)
 
 COMMANDS = (calibrate, train, validate, bench, export)
