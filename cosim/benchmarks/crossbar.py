@@ -56,9 +56,10 @@ def _limit(found: Any, mine: Timed, threads: int) -> tuple[float, str]:
     speed = memory_speed()
     limit = found.moved / speed
     spent = mine.cpu if threads == 1 else mine.seconds
+    cells = found.cell_current.size
     return limit, (
-        f"; {found.moved / 1e6:.3g} MB moved, {limit * 1e3:.3g} ms at the {speed / 1e9:.3g} GB/s "
-        f"of memory: {spent / limit:.2g} x that"
+        f"; {found.moved / 1e6:.3g} MB moved, {found.moved / cells:.0f} bytes a cell: "
+        f"{limit * 1e3:.3g} ms at the {speed / 1e9:.3g} GB/s of memory, takes {spent / limit:.2g} x"
     )
 
 

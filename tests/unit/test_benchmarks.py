@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import types
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from cosim.benchmarks import SECTIONS, run_benchmarks
-from cosim.benchmarks.rows import Row, fastest, in_turns, peak_memory, reset_peak, speed_goal
+from cosim.benchmarks.rows import (
+    Row,
+    fastest,
+    free_memory,
+    in_turns,
+    memory_speed,
+    peak_memory,
+    reset_peak,
+    speed_goal,
+)
 from cosim.cli import run
 from cosim.errors import ConfigError
-from cosim.simulators.native.peers import PEERS, problem, splu
+from cosim.simulators.native.peers import PEERS, crosssim, linear_peers, problem, splu
 
 
 def test_linear_rows_come_from_a_process_of_their_own(capsys):
@@ -23,9 +35,13 @@ def test_linear_rows_come_from_a_process_of_their_own(capsys):
     assert all(row.seconds > 0 and row.size == 8 for row in rows)
     assert max(row.accuracy for row in rows) < 1e-9
     assert all(row.memory > 20 or math.isnan(row.memory) for row in rows)
+    native = next(row for row in rows if row.solver == "native")
+    assert native.limit > 0
+    assert "GB/s of memory" in native.note
     told = capsys.readouterr()
     document = json.loads(told.out)
     assert document["rows"][0]["work"] == "linear"
+    assert document["rows"][0]["limit"] == native.limit
     assert document["peak_memory_mib"] is None or document["peak_memory_mib"] > 20
     assert "[1/1" in told.err
     missing = {p.name for p in PEERS if not p.installed}
@@ -99,3 +115,73 @@ def test_peak_memory_is_that_since_the_reset():
     block = np.ones(4_000_000)
     assert peak_memory() > before + 20
     assert block.size
+
+
+def test_peers_that_need_too_much_memory_are_left_out_with_the_reason():
+    taken, left_out = linear_peers(64, False, 1, 1e3)
+    assert not taken
+    assert "needs about" in left_out["scipy splu"]
+    taken, left_out = linear_peers(64, False, 1, free_memory())
+    assert "scipy splu" in taken
+    assert not left_out
+    assert "scipy splu" not in linear_peers(1024, True, 1, math.inf)[0]
+
+
+def test_speed_of_memory():
+    assert 1e8 < memory_speed(megabytes=8, runs=2) < 1e13
+
+
+def crosssim_loop(v, g, tolerance, gamma, limit, r_in, r_out):
+    """The iteration that its source describes: drops of the summed currents, relaxed."""
+    driven = np.tile(v, (len(g), 1))
+    dropped = driven.copy()
+    for _ in range(limit):
+        current = g * dropped
+        along = np.cumsum(np.cumsum(current, 1)[:, ::-1], 1)[:, ::-1] * r_out
+        across = np.cumsum(np.cumsum(current[::-1], 0)[::-1], 0) * r_in
+        error = driven - along - across - dropped
+        if np.max(np.abs(error)) < tolerance:
+            break
+        dropped += gamma * error
+    return (g * dropped).sum(axis=1)
+
+
+def test_both_forms_of_crosssim(monkeypatch):
+    def old_solver(vector, matrix, parameters, **_):
+        simulation, wires = parameters.simulation, parameters.xbar.array.parasitics
+        return crosssim_loop(
+            vector, matrix, simulation.Verr_th_mvm, simulation.relaxation_gamma,
+            simulation.Niters_max_parasitics, wires.Rp_row, wires.Rp_col,
+        )  # fmt: skip
+
+    class Array:
+        def __init__(self, parameters):
+            self.given, self.wires = parameters.simulation, parameters.xbar.array.parasitics
+            assert self.wires.Rp_row_terminal_norm == self.wires.Rp_col_terminal_norm == 0.0
+            assert not self.given.fast_matmul
+
+        def iterative_solve(self, matrix, vector):
+            return crosssim_loop(
+                vector, matrix, self.given.Verr_th_mvm, self.given.relaxation_gamma,
+                self.given.Niters_max_parasitics, self.wires.Rp_row_norm, self.wires.Rp_col_norm,
+            )  # fmt: skip
+
+    package = types.ModuleType("simulator")
+    circuits = types.ModuleType("simulator.circuits")
+    package.__path__ = circuits.__path__ = []
+    old = types.ModuleType("simulator.circuits.array_simulator")
+    old.__spec__ = ModuleSpec(old.__name__, None)
+    old.mvm_parasitics = old_solver
+    old.solve_mvm_circuit = lambda solver, *rest: solver(*rest)
+    home = types.ModuleType("simulator.circuits.array")
+    home.__path__ = []
+    new = types.ModuleType("simulator.circuits.array.NonInterleaved_InputSource")
+    new.NonInterleaved_InputSource_Array = Array
+    for module in (package, circuits):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    g, inputs = problem(9, 2)
+    for release in ((old,), (home, new)):
+        with monkeypatch.context() as patch:
+            for module in release:
+                patch.setitem(sys.modules, module.__name__, module)
+            assert_allclose(crosssim(g, inputs), splu(g, inputs), rtol=1e-8)
