@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cosim.simulators.base import Simulator
 
 LARGEST_STUDY_FILE = 1_000_000
+_OF_NATIVE = ("stand_in", "line_capacitance")
 
 
 class StudyFile(Table):
@@ -53,7 +54,7 @@ class StudyFile(Table):
     experiment : tuple of str
         What is run, in order, each on the state that the one before it left.
     title, seed, simulator : str, int, str
-    devices, deadline
+    devices, deadline, stand_in, line_capacitance
         Of ``[simulator]``.
     cell, array : tables
     settings : dict of str to dict
@@ -68,6 +69,8 @@ class StudyFile(Table):
     simulator: SimulatorName = "ngspice"
     devices: Literal["auto", "subcircuit", "osdi"] = "auto"
     deadline: float | None = None
+    stand_in: bool = False
+    line_capacitance: bool = False
     cell: CellTable = Field(default_factory=CellTable)
     array: ArrayTable = Field(default_factory=ArrayTable)
     settings: dict[Name, dict[str, Any]] = Field(default_factory=dict)
@@ -87,6 +90,9 @@ class StudyFile(Table):
             options["devices"] = self.devices
         if self.deadline is not None:
             options["deadline"] = self.deadline
+        for name in _OF_NATIVE:
+            if getattr(self, name):
+                options[name] = True
         if not options:
             return self.simulator
         from cosim.simulators.base import get_simulator
@@ -203,7 +209,7 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
         raise ConfigError(
             thing=f"{source}: each experiment runs once, and at least one", value=names
         )
-    known = set(StudyFile.model_fields) - {"settings", "devices", "deadline"}
+    known = set(StudyFile.model_fields) - {"settings", "devices", "deadline", *_OF_NATIVE}
     common = {k: v for k, v in content.items() if k in known} | _simulator(content, source)
     settings: dict[str, Any] = {}
     for key, value in content.items():
@@ -242,7 +248,15 @@ def _simulator(content: dict[str, Any], source: str) -> dict[str, Any]:
             limit="devices is a choice of ngspice",
             next_step='Remove devices, or write name = "ngspice"',
         )
-    return {"simulator": table.name, "devices": table.devices, "deadline": table.deadline}
+    asked = [name for name in _OF_NATIVE if getattr(table, name)]
+    if asked and table.name != "native":
+        raise ConfigError(
+            thing=f"{source}: {table.name} has no such choice",
+            value=", ".join(asked),
+            limit="a choice of native",
+            next_step='Remove it, or write name = "native"',
+        )
+    return {n: v for n, v in table.model_dump().items() if n != "name"} | {"simulator": table.name}
 
 
 def _refuse_hostile(value: Any, source: str, place: str = "") -> None:

@@ -161,12 +161,15 @@ class SimulatorTable(Table):
 
     ``devices`` says how ngspice evaluates them: ``"osdi"`` (compiled Verilog-A), ``"subcircuit"``
     (behavioural sources), or ``"auto"``: compiled where this machine can. ``deadline`` is the
-    time after which one run is stopped.
+    time after which one run is stopped. ``stand_in`` lets native take the model that was fitted
+    to a foundry's transistor in its place, ``line_capacitance`` charges lines and devices there.
     """
 
     name: SimulatorName = "ngspice"
     devices: Literal["auto", "subcircuit", "osdi"] = "auto"
     deadline: quantity("s") | None = Field(default=None, gt=0)  # type: ignore[valid-type]
+    stand_in: bool = False
+    line_capacitance: bool = False
 
 
 def validated(model: type[BaseModel], values: dict[str, Any], source: str) -> BaseModel:

@@ -8,6 +8,7 @@ from cosim.config import read_study
 from cosim.dataset import load
 from cosim.errors import ConfigError
 from cosim.pipeline import run_study
+from cosim.simulators.native import NativeSimulator
 from cosim.simulators.ngspice import NgspiceSimulator
 
 STUDY = {"experiment": "read", "cell": {"reram": "cmo_hfox"}, "read": {"inputs": [0.2]}}
@@ -23,6 +24,8 @@ def test_a_name_or_a_table():
     assert read_study(STUDY).engine == "ngspice"
     forced = _study({"devices": "subcircuit", "deadline": "5 min"}).engine
     assert forced == NgspiceSimulator(devices="subcircuit", deadline=300.0)
+    charged = _study({"name": "native", "stand_in": True, "line_capacitance": True}).engine
+    assert charged == NativeSimulator(stand_in=True, line_capacitance=True)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,8 @@ def test_a_name_or_a_table():
         ({"name": "native", "devices": "osdi"}, "choice of ngspice"),
         ({"devices": "compiled"}, "devices"),
         ({"deadline": 0}, "deadline"),
+        ({"stand_in": True}, "choice of native"),
+        ({"name": "vacask", "line_capacitance": True}, "choice of native"),
         ({"device": "osdi"}, "devices"),
     ],
 )

@@ -14,6 +14,7 @@ from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import BOLTZMANN, Access
+from cosim.simulators.native.stand_in import stood_in_array
 from netlists import Array
 
 if TYPE_CHECKING:
@@ -100,8 +101,10 @@ def find_window(study: ArrayDisturb, array: Array) -> Window:
 def _ends(population: Population, study: ArrayDisturb, array: Array) -> dict[str, Floats]:
     """C / 1e25 of every device at the ends of the trains and in the middle."""
     loop = OpenLoop()
+    # The map of one device needs equations: a foundry's card is taken by its fitted stand-in.
+    selector = stood_in_array(array, True)[0].cell.selector
     access = {
-        sign: Access(transistor=array.cell.selector, gate=gate)
+        sign: Access(transistor=selector, gate=gate)
         for sign, gate in ((1, study.set_gate), (-1, study.reset_gate))
     }
     density = np.full(population.size, loop.start)

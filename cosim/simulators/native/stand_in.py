@@ -10,6 +10,7 @@ from compact_models.parameters import ParameterSet
 from cosim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netlists.array import Array
     from netlists.testbench import Testbench
 
 _SIZES = {"w": "width", "l": "length"}
@@ -54,10 +55,15 @@ def stood_in(
     ConfigError
         There is no such set, or the card has values that the compact model does not know.
     """
-    array = testbench.array
+    array, notes = stood_in_array(testbench.array, stand_in)
+    return (testbench.replace(array=array), notes) if notes else (testbench, [])
+
+
+def stood_in_array(array: Array, stand_in: bool | str | ParameterSet) -> tuple[Array, list[str]]:
+    """The same of an array."""
     card: Any = array.cell.selector
     if not stand_in or card is None or isinstance(card, CompactModel):
-        return testbench, []
+        return array, []
     from compact_models import load_model
     from netlists.cell import Cell
 
@@ -84,4 +90,4 @@ def stood_in(
         f"stand-in: nmos_3v3 with {name} ({selector.parameters.fingerprint}) in place of the "
         f"foundry card {card.name}"
     )
-    return testbench.replace(array=array), [note]
+    return array, [note]
