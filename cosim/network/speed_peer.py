@@ -2,7 +2,7 @@
 
 Settings of the Tiki-Taka family are those of aihwkit's ReRAM presets (`AGADReRamSBPreset`
 and its siblings, aihwkit 1.1.0): strength set automatically, at most 31 pulses, one column
-transferred per image.
+transferred per image, read without noise.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def _configuration(algorithm: str) -> Any:
         auto_granularity=GRANULARITY,
         in_chop_prob=CHOPS[algorithm],
     )
+    compound.transfer_forward.out_noise = 0.0
     return configs.UnitCellRPUConfig(device=compound, update=update)
 
 
@@ -121,6 +122,7 @@ class Reader(_Peer):
         torch = _module("torch")
         configuration = _module("aihwkit.simulator.configs").InferenceRPUConfig()
         configuration.noise_model = _module("aihwkit.inference").ReRamCMONoiseModel()
+        configuration.forward.out_noise = 0.0
         configuration.forward.ir_drop = 1.0 if wires else 0.0
         torch.manual_seed(0)
         self.model = _stack(sizes, configuration)
