@@ -14,12 +14,11 @@ from cosim.validation.table import (
     TAGS,
     Row,
     Verdict,
-    band,
     baseline,
-    deviation,
     regressions,
     validate,
 )
+from cosim.validation.wording import band, counted, deviation, kinds
 
 __all__ = ["render", "run_validation", "summary"]
 
@@ -73,12 +72,10 @@ def run_validation(
 
 def summary(rows: Sequence[Row], worse: Sequence[Row]) -> dict[str, Any]:
     """Return the table as plain data."""
-    counted = {str(v): sum(r.verdict is v for r in rows) for v in Verdict}
-    kinds = {k: sum(r.kind == k for r in rows) for k in ("input", "calibrated", "predicted")}
     return {
         "ok": not worse,
-        "verdicts": counted,
-        "kinds": kinds,
+        "verdicts": {str(v): sum(r.verdict is v for r in rows) for v in Verdict},
+        "kinds": kinds(rows),
         "regressions": [r.id for r in worse],
         "rows": [
             {
@@ -147,10 +144,8 @@ def render(rows: Sequence[Row], worse: Sequence[Row] = ()) -> str:
         for r in others:
             why = " ".join(part for part in (r.note, r.reason) if part)
             lines.append(f"{r.verdict}: {r.quantity}: {why or 'reason not known'}")
-    counted = ", ".join(f"{sum(r.verdict is v for r in rows)} {v}" for v in Verdict)
-    predicted = sum(r.kind == "predicted" for r in rows)
     lines.append("")
-    lines.append(f"{len(rows)} rows: {counted}; {predicted} are predictions.")
+    lines.append(counted(rows))
     lines.append("tags: " + "; ".join(f"{t} {text}" for t, text in TAGS.items()))
     for r in worse:
         lines.append(f"REGRESSION: {r.quantity} passed in the baseline and is now {r.verdict}")

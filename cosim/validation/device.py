@@ -1,9 +1,8 @@
-"""Figures of single devices, from the device equations and the finite elements."""
+"""Figures of the device alone: its equations, finite elements, forming law and noise laws."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -44,10 +43,50 @@ def selector(quick: bool) -> Figures:
     def current(gate: float, drain: float) -> float:
         return float(nmos.current(gate=gate, drain=drain, source=0.0, bulk=0.0))
 
+    low, high = 0.05 / current(1.2, 0.05), current(3.0, 3.3) * 1e3
     return {
-        "selector_resistance_1v2": 0.05 / current(1.2, 0.05),
+        "selector_resistance_1v2": low,
         "selector_resistance_3v3": 0.05 / current(3.3, 0.05),
-        "selector_saturation": current(3.0, 3.3) * 1e3,
+        "selector_saturation": high,
+        "card_resistance_1v2": low,
+        "card_saturation": high,
+    }
+
+
+def pristine(quick: bool) -> Figures:
+    """The device before forming: its resistance, and how long it takes to form."""
+    from scipy.integrate import solve_ivp
+
+    from compact_models import load_model
+    from compact_models.steady import solve_steady
+
+    # 8 kohm stand for a transistor, so that the current of the breakdown stays finite.
+    model = load_model("cmo_hfox").with_parameters(R_line=8e3).freeze("c")
+
+    def rate(phi: float, voltage: float) -> float:
+        bias, held = {"top": voltage, "bottom": 0.0}, {"phi": min(max(phi, 0.0), 1.0)}
+        return float(solve_steady(model, voltages=bias, held=held, ramp=2).rate("phi"))
+
+    def slope(_: float, values: np.ndarray) -> list[float]:
+        return [rate(float(values[0]), 3.1)]
+
+    def half(_: float, values: np.ndarray) -> float:
+        return float(values[0]) - 0.5
+
+    half.terminal = True  # type: ignore[attr-defined]
+    span = (0.0, 2.0 / rate(0.0, 3.1))
+    found = solve_ivp(slope, span, [0.0], method="LSODA", events=half, rtol=1e-4, atol=1e-6)
+    fastest = 1e6 / rate(0.0, 4.0)
+    off = solve_steady(
+        load_model("cmo_hfox"),
+        voltages={"top": 0.2, "bottom": 0.0},
+        held={"c": 1.64, "phi": 0.0},
+    )
+    return {
+        "pristine_resistance": 0.2 / float(off.current("top")) / 1e6,
+        "forming_time": Measured(
+            value=float(found.t_events[0][0]) * 1e6, note=f"not below {fastest:.0f} us at 4 V"
+        ),
     }
 
 
@@ -84,77 +123,6 @@ def electrothermal(quick: bool) -> Figures:
     }
 
 
-def _population(count: int, *, spread: bool = True, cycle: bool = True) -> Any:
-    from compact_models import load_model
-    from cosim.experiments.population import draw_population
-
-    rng = np.random.default_rng(SEED)
-    model = load_model("cmo_hfox")
-    return draw_population(model, count, rng, spread=spread, cycle=cycle, rows=12), rng
-
-
-def open_loop(quick: bool) -> Figures:
-    """Open-loop response of the 1T1R, without and with spreads."""
-    from cosim.experiments.open_loop import OpenLoop
-    from cosim.experiments.pulse_map import selector as access
-
-    up, down = access(1.4), access(3.3)
-    one, rng = _population(1, spread=False, cycle=False)
-    plain = OpenLoop(read_noise=False, ramps=1).run(one, up, down, rng)
-    many, rng = _population(32)
-    found = OpenLoop().run(many, up, down, rng)
-
-    def spread(values: np.ndarray) -> str:
-        return f"{values.min():.3g} to {values.max():.3g} over {values.size} devices"
-
-    return {
-        "open_loop_maximum": float(plain.conductance[400, 0]) * 1e6,
-        "open_loop_minimum": float(plain.conductance[800, 0]) * 1e6,
-        "n_states_published_parameters": float(plain.n_states[0]),
-        "n_states": Measured(value=float(found.n_states.mean()), note=spread(found.n_states)),
-        # Range of 32 normal draws: 4.14 standard deviations.
-        "n_states_range": float(np.exp(4.14 * np.log(found.n_states).std(ddof=1))),
-        "skew": Measured(value=float(found.skew.mean()) * 100, note=spread(found.skew * 100)),
-        "nsr": Measured(value=float(found.nsr.mean()) * 100, note=spread(found.nsr * 100)),
-    }
-
-
-def programming(quick: bool) -> Figures:
-    """Closed-loop programming of 35 levels on devices with spread."""
-    from compact_models import noise
-    from cosim.experiments.program_verify import ProgramVerify
-    from cosim.experiments.pulse_map import selector as access
-
-    devices, levels = 16, 35
-    figures: dict[str, Measured | float] = {}
-    for name, acceptance in (("tight", 0.002), ("loose", 0.02)):
-        population, rng = _population(devices)
-        target = np.repeat(np.linspace(10e-6, 90e-6, levels), devices)
-        result = ProgramVerify(acceptance_range=acceptance).run(
-            population.repeated(levels), target, access(1.4), access(3.3), rng
-        )
-        error = np.where(result.reached, result.reading - target, np.nan)
-        # Relative spread of the accepted readings, brought to a target of 50 uS.
-        sigma = float(np.nanstd(error / target)) * 50e-6
-        figures[f"programming_sigma_{name}"] = sigma * 1e9
-        figures[f"pulses_{name}"] = Measured(
-            value=float(result.pulses[result.reached].mean()),
-            note=f"median {np.median(result.pulses):.0f}, over cells that reach their level",
-        )
-        figures[f"reached_{name}"] = float(result.reached.mean()) * 100.0
-        if name == "tight":
-            deviate = rng.standard_normal(target.shape)
-            later = noise.relaxed(result.conductance, 600.0, deviate)
-            spread = np.array(
-                [(later - target).reshape(levels, devices)[i].std(ddof=1) for i in range(levels)]
-            )
-            spacing = target[devices] - target[0]
-            figures["overlap_programmed"] = (
-                float(noise.adjacent_overlap(spacing, float(np.sqrt(np.mean(spread**2))))) * 100.0
-            )
-    return figures
-
-
 def statistics(quick: bool) -> Figures:
     """The published laws, and what follows from them."""
     from compact_models import noise
@@ -173,31 +141,4 @@ def statistics(quick: bool) -> Figures:
         "relaxation_mean_10y": (float(later.mean()) - 50e-6) * 1e6,
         "relaxation_sigma_10y": float(later.std()) * 1e6,
         "read_sigma_1s": float(noise.read(g * 0 + 50e-6, 1.0, rng).std()) * 1e6,
-    }
-
-
-def disturb(quick: bool) -> Figures:
-    """Half-select disturb and fast switching of the 350 nm device."""
-    from compact_models import load_model
-    from cosim.experiments.disturb import Disturb
-    from cosim.experiments.population import draw_population
-    from cosim.experiments.pulse_map import Access
-
-    rng = np.random.default_rng(SEED)
-    population = draw_population(load_model("cmo_hfox", "cmo_hfox_350nm"), 25, rng, rows=12)
-    found = Disturb(counts=(1, 100_000, 1_000_000)).run(population, Access(resistance=700.0), rng)
-    worse = found.k_total.max(axis=1)
-    k, sigma = worse.mean(axis=-1), worse.std(axis=-1, ddof=1)
-    read = found.k_read(rng)[:, :, 1].std(axis=-1, ddof=1)
-    ratio = np.abs(found.fast).mean(axis=1) / found.step.mean()
-    return {
-        "disturb_k_maximum": Measured(value=float(k[0, 1]), note=f"sigma {sigma[0, 1]:.2g}"),
-        "disturb_k_minimum": Measured(value=float(k[1, 1]), note=f"sigma {sigma[1, 1]:.2g}"),
-        "disturb_k_sigma": Measured(
-            value=float(np.sqrt(np.mean(read**2))), note="one reading of 10 us before and after"
-        ),
-        "disturb_onset": float(k[0, 2]),
-        "fast_set": float(ratio[0]) * 100.0,
-        "fast_reset": float(ratio[1]) * 100.0,
-        "n_states_350nm": float(found.n_states.mean()),
     }

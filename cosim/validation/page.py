@@ -10,7 +10,8 @@ from pathlib import Path
 from cosim.errors import CosimError
 from cosim.report import Plot, Section, write_page
 from cosim.validation.curves import CURVES
-from cosim.validation.table import RUNGS, TAGS, Row, Verdict, band, deviation
+from cosim.validation.table import RUNGS, TAGS, Row, Verdict
+from cosim.validation.wording import band, counted, deviation
 
 WIDE = ("open_loop", "levels")
 TITLES = {
@@ -25,12 +26,10 @@ def sections(rows: Sequence[Row], worse: Sequence[Row], quick: bool) -> list[Sec
     """Return the parts of the page, computing the curves."""
     head = ("quantity", "ours", "published", "off by", "accepted", "unit", "verdict", "kind",
             "source", "band")  # fmt: skip
-    counted = ", ".join(f"{sum(r.verdict is v for r in rows)} {v}" for v in Verdict)
-    predicted = sum(r.kind == "predicted" for r in rows)
     parts = [
         Section(
             title="Summary",
-            text=f"{len(rows)} rows: {counted}; {predicted} are predictions. "
+            text=f"{counted(rows)} "
             "Bands come from the published side alone. "
             + "; ".join(f"{tag}: {text}" for tag, text in TAGS.items())
             + ".",

@@ -24,7 +24,7 @@ TAGS = {
     "C": "computed from primary",
     "O": "our own requirement",
 }
-KINDS = ("input", "calibrated", "predicted")
+KINDS = ("input", "calibrated", "predicted", "required")
 
 
 class Verdict(StrEnum):
@@ -47,9 +47,10 @@ class Row:
         Band that counts as agreement; one may be infinite.
     band : str
         Where the band comes from.
-    kind : {"input", "calibrated", "predicted"}
-        Input: follows from published parameters that we put in. Calibrated: a
-        parameter of ours was fitted to it. Predicted: neither.
+    kind : {"input", "calibrated", "predicted", "required"}
+        Input: follows from published parameters or laws that we put in. Calibrated: a
+        parameter of ours was fitted to it, or a setting chosen for it. Predicted: neither.
+        Required: our own requirement (tag O), nothing is published.
     tag : {"P", "F", "S", "C", "O"}
     source : str
     rung : {"device", "circuit", "array", "behaviour"}
@@ -94,6 +95,12 @@ class Row:
                     value=getattr(self, name),
                     limit=", ".join(allowed),
                 )
+        if (self.kind == "required") != (self.tag == "O"):
+            raise ConfigError(
+                thing=f"row '{self.id}' takes a requirement for a published figure, or the reverse",
+                value=(self.kind, self.tag),
+                limit="kind required with tag O, and only there",
+            )
         if not self.low < self.high or not self.source or not self.band or ":" not in self.measure:
             raise ConfigError(
                 thing=f"row '{self.id}' of the validation table is incomplete",
@@ -254,7 +261,7 @@ def baseline(path: Path | None = None) -> dict[str, dict[str, Any]]:
 
 
 def regressions(rows: Iterable[Row], committed: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """Return the rows that passed in the baseline and were run and do not pass now."""
+    """Return the rows that passed in the baseline, were run and do not pass now."""
     return [
         row
         for row in rows
@@ -280,19 +287,3 @@ def write_baseline(rows: Iterable[Row], path: Path | None = None) -> Path:
         lines.append("")
     chosen.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return chosen
-
-
-def band(row: Row) -> str:
-    """Return the accepted range as text."""
-    if row.high == float("inf"):
-        return f"at least {row.low:.5g}"
-    if row.low == -float("inf"):
-        return f"at most {row.high:.5g}"
-    return f"{row.low:.5g} to {row.high:.5g}"
-
-
-def deviation(row: Row) -> str:
-    """Return how far ours lies from the published number."""
-    if row.ours is None or not row.published:
-        return ""
-    return f"{100.0 * (row.ours / row.published - 1.0):+.1f}\N{NO-BREAK SPACE}%"

@@ -74,3 +74,11 @@ def test_a_pristine_device_is_an_insulator_and_a_formed_one_is_not():
     assert float(reram.current(voltage=0.2, vacancies=1.64e25)) == pytest.approx(
         1.0996e-5, rel=1e-3
     )
+
+
+def test_the_papers_transistor_has_the_three_figures_it_was_fitted_to():
+    """0.8 kohm, 258 uA at the forming gate, 2.4 to 3 mA [Falcone2025, figures]; calibrated."""
+    nmos = load_model("nmos_3v3", "nmos_3v3_falcone2025")
+    assert float(nmos.on_resistance(gate=1.2)) == pytest.approx(800.0, rel=5e-3)
+    assert float(nmos.current(gate=1.2, drain=2.3)) == pytest.approx(258e-6, rel=5e-3)
+    assert float(nmos.current(gate=3.0, drain=3.3)) == pytest.approx(2.7e-3, rel=5e-3)

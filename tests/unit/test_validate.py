@@ -8,7 +8,7 @@ import pytest
 
 from compact_models.errors import ConfigError, DataError, NotConverged
 from cosim import validate as command
-from cosim.validation import table
+from cosim.validation import table, wording
 from cosim.validation.table import Measured, Row, Verdict
 
 ROW = Row(
@@ -40,6 +40,13 @@ def test_the_shipped_table_is_large_enough_and_complete():
             assert row.low <= row.published <= row.high, row.id
 
 
+def test_the_error_ladder_has_current_state_and_product_of_every_step():
+    words = [r.quantity for r in table.load_rows() if r.id.startswith("ladder_")]
+    for step in ("circuit against exact", "array against circuit", "behaviour against array"):
+        for what in ("current", "state", "product"):
+            assert any(w.startswith(f"{step}, {what}") for w in words), (step, what)
+
+
 def test_every_measure_of_the_table_exists():
     for family in {row.measure for row in table.load_rows()}:
         assert callable(table._load(family))
@@ -54,6 +61,8 @@ def test_every_measure_of_the_table_exists():
         {"low": 7.0},
         {"source": ""},
         {"measure": "nothing"},
+        {"kind": "required"},
+        {"tag": "O"},
     ],
 )
 def test_a_row_that_hides_something_is_refused(wrong):
@@ -157,11 +166,11 @@ def test_the_committed_baseline_names_rows_of_the_table():
 
 
 def test_bands_and_deviations_as_text():
-    assert table.band(ROW) == "4 to 6"
-    assert table.band(replace(ROW, high=math.inf)) == "at least 4"
-    assert table.band(replace(ROW, low=-math.inf)) == "at most 6"
-    assert table.deviation(ROW.judged(Measured(value=5.5))).startswith("+10.0")
-    assert table.deviation(ROW) == ""
+    assert wording.band(ROW) == "4 to 6"
+    assert wording.band(replace(ROW, high=math.inf)) == "at least 4"
+    assert wording.band(replace(ROW, low=-math.inf)) == "at most 6"
+    assert wording.deviation(ROW.judged(Measured(value=5.5))).startswith("+10.0")
+    assert wording.deviation(ROW) == ""
 
 
 def test_the_page_has_every_row_and_survives_a_curve_that_fails(monkeypatch, tmp_path):
