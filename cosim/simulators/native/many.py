@@ -21,19 +21,16 @@ from numpy.typing import NDArray
 
 from cosim.simulators.native import block
 from cosim.simulators.native.block import LANES, SPACING
-from cosim.simulators.native.direct import Lines
+from cosim.simulators.native.reduced import modes
 
 if TYPE_CHECKING:
     from cosim.simulators.native.linear import LinearCrossbar
 
 Floats = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # Directions of a mean line that may be worth it, and the part of the error that one iteration
 # leaves, above which a product of two is.
 _DIRECTIONS, _WORTH = 8, 0.02
-# The same for conjugate gradients, and the rows that a coarse space is made of there.
-_WORTH_SINGLE, _GROUPS = 0.1, 64
 _ITERATIONS = 40
 # Balance of currents at which a block is done, and at which it counts if it stays there.
 _GOAL, _LIMIT = 1e-12, 1e-11
@@ -56,115 +53,45 @@ class CoarseSpace:
     step: Floats
 
 
-def _modes(weight: Floats, family: Lines) -> tuple[Floats, Floats]:
-    """Eigenvectors of a mean line, shape (nodes, modes), and what a line solve leaves of them."""
-    from scipy.linalg import eigh_tridiagonal
-
-    n = weight.size
-    scale = 1.0 / np.sqrt(np.maximum(weight, 1e-3 * max(float(weight.mean()), 1e-300)))
-    wire = 1.0 / family.resistance
-    diagonal = np.full(n, 2.0 * wire)
-    diagonal[0] += np.median(family.start) - wire
-    diagonal[-1] += np.median(family.end) - wire
-    values, vectors = eigh_tridiagonal(
-        diagonal * scale**2,
-        -wire * scale[:-1] * scale[1:],
-        select="i",
-        select_range=(0, min(_DIRECTIONS, n) - 1),
-    )
-    vectors *= scale[:, None]
-    # The coarse step does not depend on their size, its rounding does.
-    vectors /= np.abs(vectors).max(axis=0)
-    return np.asarray(vectors, dtype=np.float64), 1.0 / (1.0 + np.maximum(values, 0.0))
-
-
-def _directions(array: LinearCrossbar, worth: float) -> tuple[Floats, Floats, Floats, BoolArray]:
-    """Vectors down, across and across at its knots, and which products of two are chosen."""
+def coarse_space(array: LinearCrossbar) -> CoarseSpace:
+    """The coarse space of a crossbar with wires of resistance > 0 and ordinary drivers."""
     cols = array.cols
     inner = array._g[:, :cols]
-    down, left_down = _modes(inner.mean(axis=1), array.column)
-    across, left_across = _modes(inner.mean(axis=0), array.row)
-    chosen = np.outer(left_down, left_across) > worth
+    down, left_down = modes(inner.mean(axis=1), array.column, _DIRECTIONS)
+    across, left_across = modes(inner.mean(axis=0), array.row, _DIRECTIONS)
+    chosen = np.outer(left_down, left_across) > _WORTH
     # At least one direction each: empty arrays only complicate the kernels.
     p, q = (max(int(chosen.any(axis=k).sum()), 1) for k in (1, 0))
+    down, chosen = down[:, :p].copy(), chosen[:p, :q]
     at = np.minimum(np.arange(-(-cols // SPACING) + 1) * SPACING, cols - 1)
     knots = across[at, :q].copy()
     where = np.arange(cols) / SPACING
     across = np.stack([np.interp(where, np.arange(at.size), knots[:, k]) for k in range(q)], axis=1)
-    return down[:, :p].copy(), across, knots, chosen[:p, :q]
-
-
-def _diagonal(array: LinearCrossbar, g: Floats, cells: Floats, down: Floats, a: Floats) -> Floats:
-    """``Z^T (C + G) Z``, shape (P, Q, P, Q), from cells `g` where the vectors down are `cells`."""
-    pairs = np.einsum("ia,ib,ij->abj", cells, cells, g, optimize=True)
-    by_cells = np.einsum("abj,jc,jd->acbd", pairs, a, a, optimize=True)
+    by_cells = np.einsum(
+        "abj,jc,jd->acbd",
+        np.einsum("ia,ib,ij->abj", down, down, inner, optimize=True),
+        across,
+        across,
+        optimize=True,
+    )
     between = np.diff(down, axis=0)
     wired = between.T @ between / array.column.resistance
-    wires = np.einsum("ab,cd->acbd", wired, a.T @ a)
-    for edge, driver in ((down[0], array.column.start), (down[-1], array.column.end)):
-        ends = np.einsum("jc,jd,j->cd", a, a, driver, optimize=True)
-        wires += np.einsum("a,b,cd->acbd", edge, edge, ends)
-    return np.asarray(by_cells + wires)
-
-
-def _step(diagonal: Floats, crossed: Floats, keep: NDArray[np.intp]) -> Floats:
-    """``E^-1 - D^-1`` of the vectors that are kept, zero elsewhere; shape (P Q, P Q)."""
-    p, q = diagonal.shape[:2]
+    ends = np.einsum("jc,jd,j->cdj", across, across, array.column.start)
+    wires = np.einsum("ab,cd->acbd", wired, across.T @ across)
+    wires += np.einsum("a,b,cd->acbd", down[0], down[0], ends.sum(axis=2))
+    ends = np.einsum("jc,jd,j->cdj", across, across, array.column.end)
+    wires += np.einsum("a,b,cd->acbd", down[-1], down[-1], ends.sum(axis=2))
+    diagonal = by_cells + wires
     step = np.zeros((p * q, p * q))
-    part = np.ix_(keep, keep)
-    d = diagonal.reshape((p * q, p * q))[part]
-    e = d - crossed
-    # The correction only saves iterations: where rounding makes it singular, there is none.
-    with suppress(np.linalg.LinAlgError):
-        step[part] = np.linalg.inv(0.5 * (e + e.T)) - np.linalg.inv(d)
-    return step
-
-
-def coarse_space(array: LinearCrossbar) -> CoarseSpace:
-    """The coarse space of a crossbar with wires of resistance > 0 and ordinary drivers."""
-    down, across, knots, chosen = _directions(array, _WORTH)
-    diagonal = _diagonal(array, array._g[:, : array.cols], down, down, across)
     keep = np.flatnonzero(chosen.ravel())
-    step = _step(diagonal, _crossed(array, down, knots, keep), keep)
-    return CoarseSpace(down=down, knots=knots, diagonal=diagonal, step=step.reshape(diagonal.shape))
-
-
-def rough_space(array: LinearCrossbar) -> tuple[Floats, Floats, NDArray[np.float32], Floats]:
-    """Coarse space for conjugate gradients, which forgive: neighbouring rows taken together.
-
-    Returns
-    -------
-    down, wired : ndarray, shape (rows, P)
-        And what the wires of the columns make of it, drivers apart.
-    across : ndarray of float32, shape (Q, cols)
-    step : ndarray, shape (P Q, P Q)
-    """
-    from cosim.simulators.native.linear import LinearCrossbar
-
-    rows, cols = array.rows, array.cols
-    down, across, knots, chosen = _directions(array, _WORTH_SINGLE)
-    size = -(-rows // _GROUPS)
-    firsts = np.arange(0, rows, size)
-    counts = np.diff(np.append(firsts, rows))[:, None]
-    few = LinearCrossbar(
-        np.add.reduceat(array._g[:, :cols], firsts, axis=0) / counts,
-        Lines(
-            resistance=array.row.resistance,
-            start=np.add.reduceat(array.row.start, firsts) / counts[:, 0],
-            end=np.add.reduceat(array.row.end, firsts) / counts[:, 0],
-        ),
-        array.column,
-    )
-    few._factor()
-    cells = np.add.reduceat(down, firsts, axis=0) / np.sqrt(counts)
-    keep = np.flatnonzero(chosen.ravel())
-    diagonal = _diagonal(array, few._g[:, :cols], cells, down, across)
-    step = _step(diagonal, _crossed(few, cells, knots, keep), keep)
-    wired = np.zeros_like(down)
-    between = np.diff(down, axis=0) / array.column.resistance
-    wired[1:] += between
-    wired[:-1] -= between
-    return down, wired, np.ascontiguousarray(across.T, dtype=np.float32), step
+    if keep.size:
+        part = np.ix_(keep, keep)
+        d = diagonal.reshape((p * q, p * q))[part]
+        e = d - _crossed(array, down, knots, keep)
+        # The correction only saves iterations: where rounding makes it singular, there is none.
+        with suppress(np.linalg.LinAlgError):
+            step[part] = np.linalg.inv(0.5 * (e + e.T)) - np.linalg.inv(d)
+    return CoarseSpace(down=down, knots=knots, diagonal=diagonal, step=step.reshape((p, q, p, q)))
 
 
 def _crossed(array: LinearCrossbar, down: Floats, knots: Floats, keep: NDArray[np.intp]) -> Floats:

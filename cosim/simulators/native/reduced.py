@@ -45,7 +45,7 @@ def _fewer(family: Lines, along: int, firsts: NDArray[np.intp], across: int) -> 
     )
 
 
-def _modes(weight: Floats, family: Lines) -> tuple[Floats, Floats]:
+def modes(weight: Floats, family: Lines, most: int) -> tuple[Floats, Floats]:
     """Eigenvectors of a mean line, shape (nodes, modes), and what a line solve leaves of them."""
     from scipy.linalg import eigh_tridiagonal
 
@@ -59,7 +59,7 @@ def _modes(weight: Floats, family: Lines) -> tuple[Floats, Floats]:
         diagonal * scale**2,
         -wire * scale[:-1] * scale[1:],
         select="i",
-        select_range=(0, min(_DIRECTIONS, n) - 1),
+        select_range=(0, min(most, n) - 1),
     )
     vectors *= scale[:, None]
     # The coarse step does not depend on their size, its rounding does.
@@ -135,8 +135,8 @@ def coarse_space(array: LinearCrossbar) -> tuple[Floats, Floats, NDArray[np.floa
     )
     few._factor()
     inner = few._g[:, : few.cols]
-    down, left_down = _modes(inner.mean(axis=1), few.column)
-    across, left_across = _modes(inner.mean(axis=0), few.row)
+    down, left_down = modes(inner.mean(axis=1), few.column, _DIRECTIONS)
+    across, left_across = modes(inner.mean(axis=0), few.row, _DIRECTIONS)
     chosen = np.outer(left_down, left_across) > _WORTH
     p, q = (int(chosen.any(axis=k).sum()) for k in (1, 0))
     down, across = down[:, :p], across[:, :q]
