@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import ConfigError, best_matches
+from cosim.experiments.energy_array import program_in_array, pulse_in_array
 from cosim.experiments.settling import Lines, compiled_cells, settle, settling_time
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "sizes": [8, 16, 32, 64, 128],
     "transient_up_to": 64,
     "settling_up_to": 128,
+    "program_up_to": 64,
     "wire_resistance": 0.35,
     "wire_capacitance": 0.5e-15,
     "driver_resistance": 100.0,
@@ -193,7 +195,10 @@ def run_study(
         the linear network; ``product_voltage``, ``update_voltage``: share of the drivers' voltage
         at the worst cell, NaN beyond ``transient_up_to``; ``array_energy``, ``wire_energy`` (its
         part in wires and drivers), ``converter_energy`` [J] and ``energy_per_operation`` [J]
-        (multiply and add are two) over size; ``pulse_energy`` over (polarity, state);
+        (multiply and add are two), ``array_pulse_energy`` [J] and ``array_pulse_voltage`` of a SET
+        pulse at the farthest cell, ``array_program_pulses`` and ``array_program_energy`` [J] of a
+        cell programmed in its array at 2 %, NaN beyond ``program_up_to``, over size; without an
+        array, ``pulse_energy`` over (polarity, state);
         ``program_pulses``, ``program_energy`` [J] and ``program_time`` [s] over acceptance range.
     """
     import xarray as xr
@@ -223,7 +228,13 @@ def run_study(
         energy = product_energy(
             n, lines, density, c["read_voltage"], c["read_width"], int(c["seed"])
         )
-        rows.append(energy)
+        pulse = pulse_in_array(
+            n, lines, density=c["vacancies"] / 1e25, amplitude=1.35, width=c["width"], gate=1.4
+        )
+        cells = {"pulses": float("nan"), "energy": float("nan")}
+        if 9 <= n <= c["program_up_to"]:
+            cells = program_in_array(n, lines, 0.02, int(c["seed"]))
+        rows.append((*energy, *pulse, cells["pulses"], cells["energy"]))
         if progress:
             read, update = (settled[-1][f"{k}settling_time"] * 1e12 for k in ("", "update_"))
             late = f" and settles in {read:.0f} ps, an update in {update:.0f} ps"
@@ -232,7 +243,7 @@ def run_study(
                 f"{late if np.isfinite(read) else ''}",
                 file=sys.stderr,
             )
-    array, wires = np.array(rows).T
+    array, wires, pulse_array, pulse_share, cell_pulses, cell_energy = np.array(rows).T
     converters = sizes * 2.0 ** c["output_bits"] * c["conversion_energy"]
     density = np.array([0.7, 1.64, 3.77])
     pulses = [
@@ -251,6 +262,10 @@ def run_study(
             "array_energy": (over, array, {"units": "J"}),
             "wire_energy": (over, wires, {"units": "J"}),
             "converter_energy": (over, converters, {"units": "J"}),
+            "array_pulse_energy": (over, pulse_array, {"units": "J"}),
+            "array_pulse_voltage": (over, pulse_share, {"units": "1"}),
+            "array_program_pulses": (over, cell_pulses, {"units": "1"}),
+            "array_program_energy": (over, cell_energy, {"units": "J"}),
             "energy_per_operation": (over, (array + converters) / (2.0 * sizes**2), {"units": "J"}),
             "pulse_energy": (("polarity", "state"), pulses, {"units": "J"}),
             "program_pulses": (("acceptance_range",), counts, {"units": "1"}),

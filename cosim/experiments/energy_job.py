@@ -26,6 +26,8 @@ class Energy:
         Largest size whose settling is a transient of the whole circuit; beyond, cells are linear.
     settling_up_to : int
         Largest size whose settling is looked at.
+    program_up_to : int
+        Largest size that is programmed to 35 levels.
     wire_resistance : float
         Per segment [ohm].
     wire_capacitance : float
@@ -47,6 +49,7 @@ class Energy:
     sizes: tuple[int, ...] = (16, 32, 64, 128)
     transient_up_to: int = 64
     settling_up_to: int = 128
+    program_up_to: int = 64
     wire_resistance: float = 0.35
     wire_capacitance: float = 0.5e-15
     driver_resistance: float = 100.0
@@ -131,6 +134,10 @@ def _table(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
         ("wire_energy", 1e12, "of it wires [pJ]"),
         ("converter_energy", 1e12, "converters [pJ]"),
         ("energy_per_operation", 1e15, "an operation [fJ]"),
+        ("array_pulse_energy", 1e12, "SET pulse, far cell [pJ]"),
+        ("array_pulse_voltage", 100.0, "it gets [%]"),
+        ("array_program_pulses", 1.0, "pulses a cell, 2 %"),
+        ("array_program_energy", 1e9, "programming a cell [nJ]"),
     )
     rows = []
     for k, n in enumerate(dataset["size"].values):

@@ -122,7 +122,8 @@ class LevelProgramming:
         import xarray as xr
 
         from cosim.experiments.wired_cells import Wires
-        from cosim.experiments.wired_program import WiredProgram, program_array
+        from cosim.experiments.wired_levels import program_array
+        from cosim.experiments.wired_program import WiredProgram
 
         def say(text: str) -> None:
             if progress:

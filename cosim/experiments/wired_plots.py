@@ -8,7 +8,7 @@ import numpy as np
 
 from cosim.experiments.array_studies.plots import draw_map
 from cosim.experiments.program_verify import moment_name
-from cosim.experiments.wired_program import by_level
+from cosim.experiments.wired_levels import by_level
 from cosim.plot import BLUE, GREEN, INK, ORANGE, RED, styled
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def array_levels(dataset: xr.Dataset) -> Any:
     Parameters
     ----------
     dataset : Dataset
-        Of one variant, from :func:`cosim.experiments.wired_program.program_array`.
+        Of one variant, from :func:`cosim.experiments.wired_levels.program_array`.
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure

@@ -128,9 +128,10 @@ class Columns:
             reference = chosen.mean(axis=1, keepdims=True)
         output = values - reference
         if bound is not None:
-            output = Converter(bits=8, bound=bound).convert(output)
+            output = np.asarray(Converter(bits=8, bound=bound).convert(output), dtype=float)
             # Only a few per cent of the reference are added back: its own steps do not count.
-            reference = Converter(bits=8, bound=4.0 * bound).convert(reference)
+            coarse = Converter(bits=8, bound=4.0 * bound).convert(reference)
+            reference = np.asarray(coarse, dtype=float)
         half = len(output) // 2
         errors = []
         for column in range(output.shape[1]):

@@ -113,10 +113,10 @@ def test_transient_settling_is_that_of_ngspice(drive, amplitude, ngspice):
     from cosim.simulators.base import get_simulator
 
     case = {"amplitude": amplitude, "stop": 2e-10}
-    density = np.full((4, 4), 1.64)
+    density = np.full((3, 3), 1.64)
     ours = transient_settling(density, Lines(), drive, **case)
     theirs = transient_settling(
-        density, Lines(), drive, simulator=get_simulator("ngspice"), steps=1000, **case
+        density, Lines(), drive, simulator=get_simulator("ngspice"), steps=800, **case
     )
     assert ours.time == pytest.approx(theirs.time, rel=0.01)
     assert ours.reached == pytest.approx(theirs.reached, rel=1e-4)

@@ -8,7 +8,8 @@ from cosim.experiments.array_studies import ArrayProgram, common
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.wired_cells import Bias, Wires, build_table, pulse, solve_row
-from cosim.experiments.wired_program import WiredProgram, program_array
+from cosim.experiments.wired_levels import program_array
+from cosim.experiments.wired_program import WiredProgram
 from cosim.simulators.base import get_simulator
 from netlists import Array, Cell, Parasitics
 

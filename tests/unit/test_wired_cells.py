@@ -7,7 +7,8 @@ from compact_models import load_model
 from compact_models.errors import ConfigError, ModelError
 from cosim.experiments.pulse_map import build_map, selector
 from cosim.experiments.wired_cells import Bias, Wires, build_table, pulse, solve_row
-from cosim.experiments.wired_program import WiredProgram, by_level, level_map
+from cosim.experiments.wired_levels import by_level, level_map
+from cosim.experiments.wired_program import WiredProgram
 
 RADII = np.array([11e-9])
 
