@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.floating[Any]]
 
 FEWEST_STEPS = 20
+# The law over all amplitudes stands for the main pulse too where its error is less than this of
+# that of a curve of its own.
+BETTER = 0.9
 
 __all__ = ["CalibrationResult", "FitReport", "calibrate"]
 
@@ -116,6 +119,11 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
             responses[sign] = _response(
                 data, group, fit.steps, noise=fit.noise, noise_floor=fit.noise_floor
             )
+            if law is not None:
+                by_rates = _from_rates(data, group, law)
+                both = [_rms(r.step(u[group]) - step[group]) for r in (responses[sign], by_rates)]
+                if both[1] < BETTER * both[0]:
+                    forms[name], responses[sign] = {"form": "rates", "error": {}}, by_rates
         elif law is not None:
             group = main[sign] = _middle_pulse(data, sign)
             forms[name] = {"form": "rates", "error": {}}
@@ -191,6 +199,10 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
         device_min=low,
         device_max=high,
     )
+
+
+def _rms(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _mean(values: FloatArray) -> float:

@@ -3,7 +3,8 @@
 Pulses of random amplitude and four widths on a few cells, a read of one row, and a product
 of an array are what the device is calibrated from. Then a whole array is pulsed with other
 sequences, at other widths; conductances and products through wires are compared. Both
-sides solve the same device, so what differs is the error of the calibration.
+sides solve the same device, so what differs is the error of the calibration, and what wires
+take from the pulses of far cells, which the behavioural device does not know.
 """
 
 from __future__ import annotations

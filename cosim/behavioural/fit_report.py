@@ -126,7 +126,7 @@ def _errors(seen: FloatArray, found: FloatArray, here: NDArray[np.bool_]) -> dic
 
 
 def _kinds(data: PulseData) -> list[tuple[dict[str, float], NDArray[np.int_]]]:
-    """Pulses by polarity, width and amplitude; the amplitude of a bin is its mean."""
+    """Pulses by polarity, width and amplitude; the amplitude of a bin is its median."""
     out = []
     for sign in (1, -1):
         for width in dict.fromkeys(np.nan_to_num(data.width, nan=-1.0).tolist()):
@@ -144,7 +144,7 @@ def _kinds(data: PulseData) -> list[tuple[dict[str, float], NDArray[np.int_]]]:
                 part = rows[label == k]
                 pulse = {
                     "polarity": float(sign),
-                    "amplitude": float(data.amplitude[part].mean()),
+                    "amplitude": float(np.median(data.amplitude[part])),
                     "width": float("nan") if width == -1.0 else float(width),
                 }
                 out.append((pulse, part))

@@ -32,6 +32,7 @@ are comments. Anything that cannot be read for sure is an error with its line an
 from __future__ import annotations
 
 import csv
+import difflib
 import re
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.errors import ConfigError, DataError, best_matches
+from compact_models.errors import ConfigError, DataError
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -259,12 +260,13 @@ def _read_header(header: list[str], path: Path, number: int) -> dict[str, tuple[
         name, _, rest = cell.partition("[")
         name, unit = name.strip().lower().replace(" ", "_"), rest.rstrip("] ").strip()
         if name not in COLUMNS or name in out:
+            near = difflib.get_close_matches(name, COLUMNS, 1)
             raise DataError(
                 thing=f"column of {path}, line {number}",
                 value=name,
                 limit="each once: " + ", ".join(COLUMNS),
-                next_step=best_matches(name, COLUMNS)
-                or "Delete columns that are not needed; the first row must name the columns.",
+                next_step="The first row must name the columns; delete those that are not needed."
+                + (" Did you mean " + near[0] + "?" if near else ""),
             )
         wanted = COLUMNS[name][0]
         if wanted is None:

@@ -9,6 +9,7 @@ import pytest
 
 from cosim import Array, Cell, Parasitics, PulseUpdate, load_model
 from cosim.calibration import calibrate
+from cosim.unseen import LIMIT, compare_unseen
 
 
 @pytest.mark.slow
@@ -33,3 +34,22 @@ def test_unseen_pulse_sequence_stays_within_two_percent_of_the_window():
     start = float(measured["conductance"].values[-1, 0, 0])
     predicted = fit.device.train(start, np.array(unseen))
     assert np.abs(predicted - truth).max() < 0.02 * fit.device.window
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::cosim.behavioural.OutsideCalibration")
+def test_unseen_amplitudes_widths_and_products_stay_within_two_percent():
+    """Five kinds of sequences at widths between those of the calibration, products through wires.
+
+    Some steps leave the plane of conductance and amplitude that data covered; they are flagged.
+    """
+    found = compare_unseen(size=8, pulses=60, noisy=False, progress=False)
+    assert LIMIT == 0.02
+    assert len(found.rows) == 5
+    for row in found.rows:
+        assert row.worst < LIMIT, row
+        assert max(row.product_worst, row.product_rms) < LIMIT, row
+        assert row.outside < 0.2, row
+    assert max(row.moved for row in found.rows) > 0.3
+    for row in found.fit.report.by_pulse:
+        assert row["rms"] < 0.005, row

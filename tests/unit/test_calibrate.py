@@ -1,9 +1,14 @@
+import contextlib
+
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from compact_models.errors import CalibrationError, DataError
-from cosim.behavioural import DeviceSpread, soft_bounds
+from compact_models import noise
+from compact_models.errors import CalibrationError, CosimError, DataError
+from cosim.behavioural import DeviceSpread, NoiseLaws, OutsideCalibration, predict, soft_bounds
 from cosim.behavioural.pulse_data import PulseData
 from cosim.calibration import calibrate
 
@@ -135,6 +140,106 @@ def test_csv_gives_the_same_device_as_the_dataset(tmp_path):
     assert a.down.width == pytest.approx(2.5e-6)
 
 
+def rate(u, volts):
+    """A law of amplitude: du/dt in windows a second."""
+    return 8e3 * np.exp(9.0 * (abs(volts) - 1.35)) * ((1 - u) if volts > 0 else u)
+
+
+def pulsed(u, volts, width):
+    share = 1.0 - np.exp(-rate(0.5, volts) * 2.0 * width)
+    return u + share * ((1 - u) if volts > 0 else -u)
+
+
+def several_pulses(devices=3, count=160, seed=0):
+    """Rows (pulse, device, conductance, amplitude, width) of pulses of many kinds."""
+    rng = np.random.default_rng(seed)
+    volts = np.concatenate(
+        [
+            np.repeat([1.35, -1.35], 40),
+            rng.choice([-1, 1], count) * rng.choice([1.2, 1.3, 1.4, 1.5], count),
+        ]
+    )
+    width = np.concatenate([np.full(80, 2e-6), rng.choice([1e-6, 2e-6, 5e-6], count)])
+    u, rows = np.linspace(0.1, 0.9, devices), []
+    rows += [(0, d, x, 0.0, 2e-6) for d, x in enumerate(u)]
+    for n, (v, w) in enumerate(zip(volts, width, strict=True), 1):
+        u = pulsed(u, v, w)
+        rows += [(n, d, x, float(v), float(w)) for d, x in enumerate(u)]
+    return [(n, d, 10e-6 + 80e-6 * x, v, w) for n, d, x, v, w in rows]
+
+
+def write(path, rows, *, separator=",", comma=False, encoding="utf-8", end="\n", extra=()):
+    def number(x):
+        text = repr(float(x))
+        return text.replace(".", ",") if comma else text
+
+    head = ["pulse", "device", "conductance [uS]", "amplitude [V]", "width [us]"]
+    lines = ["# chip 7", separator.join(head), *extra]
+    lines += [
+        separator.join([str(n), f"D{d}", number(g * 1e6), number(v), number(w * 1e6)])
+        for n, d, g, v, w in rows
+    ]
+    path.write_bytes(end.join(lines).encode(encoding))
+    return path
+
+
+def test_measured_amplitudes_widths_and_devices_give_a_law(tmp_path):
+    result = calibrate(PulseData.from_csv(write(tmp_path / "chip.csv", several_pulses())))
+    device = result.device
+    assert result.report.devices == 3
+    assert len({(r["amplitude"], r["width"]) for r in result.report.by_pulse}) == 26
+    assert max(r["rms"] for r in result.report.by_pulse) < 8e-3
+    for volts, width in ((1.33, 1.5e-6), (-1.45, 4e-6), (-1.22, 1.2e-6)):
+        g = np.array([30e-6, 50e-6, 70e-6])
+        truth = 10e-6 + 80e-6 * pulsed((g - 10e-6) / 80e-6, volts, width)
+        got = device.pulse(g, int(np.sign(volts)), amplitude=volts, width=width)
+        assert np.abs(got - truth).max() < 0.003 * device.window
+    with pytest.warns(OutsideCalibration, match="amplitude up"):
+        beyond = predict(device, [50e-6], [1.7], [2e-6])
+    assert beyond["outside_calibration"].values.all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    dialect=st.sampled_from([(",", False), (";", False), (";", True), ("\t", True), ("\t", False)]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    by_device=st.booleans(),
+    values=st.lists(st.floats(1e-9, 1e-2), min_size=6, max_size=12),
+)
+def test_reader_gives_back_what_was_written(
+    tmp_path_factory, dialect, encoding, end, by_device, values
+):
+    devices, pulses = 2, len(values) // 2
+    g = np.array(values[: devices * pulses]).reshape(pulses, devices)
+    rows = [(n, d, g[n, d], 1.35 - 0.1 * n, 1e-6) for n in range(pulses) for d in range(devices)]
+    if by_device:
+        rows.sort(key=lambda r: (r[1], r[0]))
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    blank = dialect[0] * 4
+    write(path, rows, separator=dialect[0], comma=dialect[1], encoding=encoding, end=end,
+          extra=("", blank, '"% a comment"'))  # fmt: skip
+    data = PulseData.from_csv(path)
+    assert data.before == pytest.approx(g[:-1], rel=1e-12)
+    assert data.after == pytest.approx(g[1:], rel=1e-12)
+    assert data.amplitude == pytest.approx(1.35 - 0.1 * np.arange(1, pulses))
+    assert data.width == pytest.approx(np.full(pulses - 1, 1e-6))
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text(alphabet='0123456789.,;-+eE#%" \t\n[]uSVpulsecondtazi\x00\ufeff', max_size=200))
+def test_reader_ends_in_data_or_in_an_error_of_ours(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    for start in ("", "pulse, conductance [uS], polarity\n1, 2, 1\n"):
+        path.write_text(start + text, encoding="utf-8")
+        with contextlib.suppress(CosimError):
+            assert np.isfinite(PulseData.from_csv(path).after).all()
+
+
+HEAD = "pulse; device; conductance [uS]; amplitude [V]\n"
+GOOD = "0; A; 20,5; 1,35\n1; A; 21,5; 1,35\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -142,17 +247,166 @@ def test_csv_gives_the_same_device_as_the_dataset(tmp_path):
         ("pulse, conductance, polarity\n1, 2, 1\n2, 3, 1\n", "unit of column"),
         ("pulse, conductence [uS]\n1, 2\n2, 3\n", "conductance"),
         ("pulse, conductance [uS]\n1, 2\n2, 3\n", "polarity or amplitude"),
-        (
-            "pulse, conductance [uS], polarity\n1, x, 1\n2, 3, 1\n",
-            r"'conductance' in line 2 of .*bad.csv: 'x'",
-        ),
+        ("pulse, pulse, conductance [uS]\n1, 1, 2\n2, 2, 3\n", "line 1: 'pulse'"),
+        ("pulse, conductance [uS], polarity\n1, x, 1\n2, 3, 1\n",
+         r"column 'conductance' in line 2 of .*bad.csv: 'x'"),
+        ("pulse, conductance [uS], polarity\n1, 2, 1\n\n# a\n2, , 1\n",
+         r"column 'conductance' in line 5 of .*: '' .*missing"),
+        ("pulse, conductance [uS], polarity\n1, 2, 1\n2, 3\n", "cells in line 3 .*: 2"),
+        ("pulse, conductance [uS], polarity\n1, 2, 1\n2, 3,5, 1\n", "line 3 .*: 4 .*semicolons"),
+        ("pulse, conductance [uS], polarity\n1, 2, 1\n2, \"3,500.5\", 1\n",
+         "line 3 .*'3,500.5'.*without separators of thousands"),
+        (HEAD + GOOD + "2; A; 1.020,5; 1,35\n", "line 4 .*'1.020,5' .*decimal comma"),
+        (HEAD + GOOD + "2; A; 1.5; 1,35\n", "line 4 .*'1.5' .*decimal comma"),
+        (HEAD + GOOD + "1; A; 22,5; 1,35\n", "'pulse' in line 4 .*above 1"),
+        (HEAD + GOOD + "0; A; 22,5; 1,35\n", "'pulse' in line 4 .*number several runs on"),
+        (HEAD + GOOD + "2; A; 22,5; 0\n", "'amplitude' in line 4 .*not 0 after"),
+        (HEAD + GOOD + "2; A; 22500000000; 1,35\n", "line 4 .*Check its unit"),
+        (HEAD + GOOD + "2; A; -22,5; 1,35\n", "line 4 .*'-22,5'"),
+        (HEAD + GOOD + "0; B; 20,5; 1,35\n1; B; 20; -1,3\n", "'polarity' in line 5 .*device 'A'"),
+        (HEAD + GOOD + "0; B; 20,5; 1,35\n", "line 4 .*B: 1 pulses"),
+        ("pulse, conductance [uS], polarity, amplitude [V]\n1, 2, 1, 1.3\n2, 3, 1, -1.3\n",
+         "'amplitude' in line 3 .*sign of polarity"),
+        ("pulse, conductance [uS], polarity\n1, 2, 1\n2, 3, 0.5\n", r"line 3 .*'0.5' .*\+1"),
+        ("Keithley 4200\npulse, conductance [uS], polarity\n1, 2, 1\n", "must name the columns"),
     ],
-)
-def test_wrong_csv_is_refused_by_name(tmp_path, text, message):
+)  # fmt: skip
+def test_messy_csv_is_refused_by_line_and_column(tmp_path, text, message):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         PulseData.from_csv(path)
+
+
+def test_no_step_is_taken_over_a_gap_and_conditions_are_kept(tmp_path):
+    path = tmp_path / "gap.csv"
+    path.write_text(
+        "pulse;conductance [uS];polarity;amplitude [V];temperature [degC];read voltage [mV]\n"
+        "0;20;0;0;25;200\n1;21;1;1,3;25;200\n2;22;1;1,3;25;200\n5;30;-1;1,2;25;200\n"
+        "6;29;-1;1,2;25;200\n"
+    )
+    data = PulseData.from_csv(path)
+    assert data.after[:, 0] == pytest.approx([21e-6, 22e-6, 29e-6])
+    assert data.before[:, 0] == pytest.approx([20e-6, 21e-6, 30e-6])
+    assert data.run.tolist() == [0, 0, 1]
+    assert data.amplitude == pytest.approx([1.3, 1.3, -1.2])
+    assert data.conditions["temperature"] == pytest.approx((298.15, 298.15))
+    assert data.conditions["read_voltage"] == pytest.approx((0.2, 0.2))
+
+
+def read_row(law, conductances, voltages):
+    currents = law(voltages[:, None], conductances[None])
+    return xr.Dataset(
+        {
+            "current": (("input", "source_line"), currents),
+            "input_voltage": (("input", "bit_line"), voltages[:, None]),
+            "conductance": (("row", "col"), conductances[None]),
+        }
+    )
+
+
+def test_read_law_half_select_and_temperature_come_from_further_data():
+    def law(v, g):
+        return g * np.sinh(v * (2 + 2e4 * g)) / np.sinh(0.2 * (2 + 2e4 * g)) * 0.2
+
+    cells = np.random.default_rng(0).permutation(np.linspace(9e-6, 9e-5, 12))
+    read = read_row(law, cells, np.linspace(0.02, 0.2, 10))
+    k = np.array([1, 100])[None, None, :, None] * 2e-3 * np.ones((2, 2, 1, 3))
+    disturb = xr.Dataset(
+        {"k_total": (("bound", "polarity", "count", "device"), k)}, coords={"count": [1, 100]}
+    )
+    found = calibrate(dataset(curved_train(0.05, SEQUENCE)), read, disturb, temperature=293.0)
+    assert found.report.parts["read_law"] < 2e-3
+    assert found.device.read_law.current(0.13, 4.4e-5) == pytest.approx(law(0.13, 4.4e-5), rel=5e-3)
+    assert found.device.half_select == pytest.approx(2e-3)
+    assert found.device.validity.read_voltage == (0.0, 0.2)
+    assert found.report.valid["temperature"] == (293.0, 293.0)
+    assert not [w for w in found.report.warnings if "half-select" in w or "read law" in w]
+    with pytest.raises(CalibrationError, match="one or more with pulses"):
+        calibrate(read)
+
+
+def test_programming_and_retention_data_give_their_noise_back():
+    """Data drawn from laws with other coefficients than the published ones."""
+    rng, targets = np.random.default_rng(0), np.linspace(10e-6, 90e-6, 9)
+    truth = {
+        "programming_slope_tight": 0.004, "relaxation_mean_slope": -2e-7,
+        "relaxation_sigma_slope": 1e-7, "relaxation_sigma_offset": 8e-7, "read_coefficient": 6e-8,
+    }  # fmt: skip
+    p = {**noise.noise_parameters(), **truth}
+    target = np.repeat(targets[:, None], 1500, axis=1)
+    programmed = noise.programmed(target, rng, 0.002, p)
+    closed = xr.Dataset(
+        {
+            "conductance": (("acceptance_range", "level", "device"), programmed[None]),
+            "reached": (("acceptance_range", "level", "device"), np.ones((1, *target.shape), bool)),
+        },
+        coords={"acceptance_range": [0.002], "level": targets},
+    )
+    times, draw = np.array([1.0, 60.0, 3600.0, 86400.0, 1e7]), rng.standard_normal(target.shape)
+    kept = [noise.read(noise.relaxed(programmed, t, draw, p), t, rng, p) for t in times]
+    retention = xr.Dataset(
+        {"conductance": (("time", "level", "device"), np.array(kept))},
+        coords={"time": times, "level": targets},
+    )
+    found = calibrate(dataset(curved_train(0.05, SEQUENCE)), closed, retention)
+    fitted = dict(found.device.noise.coefficients)
+    for name, value in truth.items():
+        assert fitted[name] == pytest.approx(value, rel=0.06), name
+    assert set(found.report.parts) == {"programming", "relaxation", "read_noise"}
+    assert max(found.report.parts.values()) < 0.06
+    assert found.device.noise.acceptance_range == 0.002
+    assert not [w for w in found.report.warnings if "as published" in w]
+    plain = calibrate(dataset(curved_train(0.05, SEQUENCE)))
+    assert plain.device.noise == NoiseLaws()
+    assert sum("as published" in w for w in plain.report.warnings) == 3
+
+
+def test_wires_of_a_tile_come_from_products_of_an_array():
+    from cosim.behavioural import effective_conductance
+    from netlists import Parasitics
+
+    rng = np.random.default_rng(0)
+    g, v = rng.uniform(1e-5, 9e-5, (24, 24)), rng.uniform(-0.2, 0.2, (30, 24))
+    current = v @ effective_conductance(g, Parasitics(r_row=3.0, r_col=1.0))
+    product = xr.Dataset(
+        {
+            "current": (("input", "source_line"), current),
+            "input_voltage": (("input", "bit_line"), v),
+            "conductance": (("row", "col"), g),
+        }
+    )
+    found = calibrate(dataset(curved_train(0.05, SEQUENCE)), product)
+    assert found.parasitics.r_row == pytest.approx(3.0, rel=0.02)
+    assert found.parasitics.r_col == pytest.approx(1.0, rel=0.02)
+    assert found.report.parts["product"] < 1e-4 < found.report.parts["product_without_wires"]
+
+
+def test_cells_that_only_began_elsewhere_share_one_window():
+    start = np.array([0.05, 0.4, 0.8])
+    sequence = np.repeat([1, -1], 25)
+    u, out = start, []
+    for p in sequence:
+        u = u + 0.02 * ((1 - u) if p > 0 else -u)
+        out.append(10e-6 + 80e-6 * u)
+    notes = []
+    low, high = PulseData.from_dataset(dataset(np.array(out), sequence)).windows(notes)
+    assert np.ptp(low) == np.ptp(high) == 0.0
+    assert any("one window" in n for n in notes)
+
+
+def test_outliers_do_not_bend_the_law_for_other_pulses():
+    from cosim.behavioural.rate_fit import fit_rates
+
+    rng = np.random.default_rng(0)
+    u, volts = rng.uniform(0.05, 0.9, 400), rng.choice([1.2, 1.3, 1.4], 400)
+    width = np.full(400, 2e-6)
+    steps = np.array([pulsed(x, v, 2e-6) - x for x, v in zip(u, volts, strict=True)])
+    steps[::10] *= 3.0
+    law = fit_rates(u, steps, volts, width, 1)
+    grid = np.linspace(0.1, 0.8, 8)
+    got = np.interp(grid, law.positions, law.steps(1.3, 2e-6))
+    assert got == pytest.approx(pulsed(grid, 1.3, 2e-6) - grid, rel=0.02)
 
 
 def test_data_that_cannot_support_a_fit_is_refused():
