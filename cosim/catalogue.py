@@ -78,7 +78,7 @@ EXPERIMENTS: Mapping[str, Entry] = {
 
 SELECTORS: Mapping[str, str] = {
     "nmos_3v3": "3.3 V NMOS of this project (EKV form)",
-    "gf180mcu_nfet_03v3": "foundry card GF180MCU nfet_03v3 (BSIM4), ngspice only",
+    "gf180mcu_nfet_03v3": "foundry card GF180MCU nfet_03v3 (BSIM4), ngspice and VACASK",
     "sg13_hv_nmos": "foundry card IHP SG13G2 sg13_hv_nmos (PSP103), ngspice with OSDI only",
     "none": "no selector: the ReRAM ends at the source line (passive crossbar)",
 }

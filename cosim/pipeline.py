@@ -123,7 +123,12 @@ def carry_on(array: Array, dataset: xr.Dataset) -> Array:
 
 
 def run_study(
-    study: StudyFile, folder: str | Path, *, fresh: bool = False, quiet: bool = False
+    study: StudyFile,
+    folder: str | Path,
+    *,
+    fresh: bool = False,
+    quiet: bool = False,
+    redraw: bool = False,
 ) -> Outcome:
     """Run every experiment of a study and write data, plots and page into `folder`.
 
@@ -136,6 +141,9 @@ def run_study(
         Run again what `folder` already holds.
     quiet : bool
         No progress on standard error.
+    redraw : bool
+        Take the data of jobs that can draw their page from them as they are, whatever version of
+        the code made them.
 
     Raises
     ------
@@ -162,8 +170,11 @@ def run_study(
         if not quiet:
             print(f"[{step + 1}/{len(study.experiment)}] {name}", file=sys.stderr, flush=True)
         if entry.job:
-            job: JobResult = entry.load()(**settings).run(
-                folder=folder, study=study, fresh=fresh, progress=not quiet
+            made = entry.load()(**settings)
+            job: JobResult = (
+                made.redraw(folder=folder)
+                if redraw and hasattr(made, "redraw")
+                else made.run(folder=folder, study=study, fresh=fresh, progress=not quiet)
             )
             sections += job.sections
             problems += job.problems
@@ -278,11 +289,11 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
     if result.is_dir() and (result / STUDY_COPY).is_file():
         study = load_study(result / STUDY_COPY)
         if any(EXPERIMENTS[n].job for n in study.experiment):
-            # A job keeps its steps in the folder, so running it again only redraws.
+            # Others keep their steps in the folder, so running them again only redraws.
             folder = Path(output) if output else result
             if folder.resolve() != result.resolve():
                 shutil.copytree(result, folder, dirs_exist_ok=True)
-            return run_study(study, folder, quiet=True)
+            return run_study(study, folder, quiet=True, redraw=True)
         paths = [result / f"{n}.nc" for n in study.experiment]
     else:
         paths = sorted(result.glob("*.nc")) if result.is_dir() else [result]

@@ -33,8 +33,8 @@ class Quickstart:
     cycles : int
         Quasi-static loops of every cell.
     cycle_reset : float
-        Negative turning point of the loops [V]; chosen so that the second loop opens the window of
-        the published ones, of which only "below 1.5 V" is stated.
+        Negative turning point of the loops [V]; published is only "below 1.5 V". Chosen so that
+        the nominal cell has the published ratio.
     conditioning : int
         Pulses upward that bring the cells from where cycling left them into the pulsed window;
         they are not part of the calibration.
@@ -50,7 +50,7 @@ class Quickstart:
 
     gate: float = 1.2
     cycles: int = 2
-    cycle_reset: float = -1.25
+    cycle_reset: float = -1.3
     conditioning: int = 150
     pulses: int = 200
     alternating: int = 150

@@ -40,6 +40,11 @@ TEMPERATURES = (253.0, 273.0, 293.0, 313.0, 333.0, 353.0, 373.0)
 FEWER = 2000
 
 
+ALWAYS = ("inference", "losses", "lead", "energy", "formal")
+FURTHER = ("codings", "faults", "temperature", "leakage", "stability", "writing")
+STEPS = (*ALWAYS, *FURTHER, "circuit")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spirit:
     """Spiking inference on binary 1T1R synapses, from training to the circuit.
@@ -104,13 +109,20 @@ class Spirit:
         self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True
     ) -> JobResult:
         """Run as a job of ``cosim run``; pictures and page are written by the caller."""
-        from cosim.experiments.spirit_page import sections
-        from cosim.pipeline import JobResult
+        return _drawn(self.compute(seed=study.seed, folder=folder, fresh=fresh, progress=progress))
 
-        data = self.compute(seed=study.seed, folder=folder, fresh=fresh, progress=progress)
-        parts = sections(data)
-        problems = tuple(p for s in parts for p in s.problems)
-        return JobResult(sections=parts, datasets=data, problems=problems)
+    def redraw(self, *, folder: Path) -> JobResult:
+        """The page again from the data in `folder`, computing nothing.
+
+        Raises
+        ------
+        DataError
+            Steps are missing: run the study again to go on.
+        """
+        from cosim.dataset import load
+
+        there = [n for n in STEPS if n in ALWAYS or (folder / f"{n}.nc").is_file()]
+        return _drawn({name: load(folder / f"{name}.nc") for name in there})
 
     def compute(
         self,
@@ -226,6 +238,15 @@ class Spirit:
         get("leakage", lambda: studies.leakage(small))
         get("stability", lambda: stability.read_stability(p))
         get("writing", lambda: stability.write_cells(p), _version())
+
+
+def _drawn(data: dict[str, xr.Dataset]) -> JobResult:
+    from cosim.experiments.spirit_page import sections
+    from cosim.pipeline import JobResult
+
+    parts = sections(data)
+    problems = tuple(p for s in parts for p in s.problems)
+    return JobResult(sections=parts, datasets=data, problems=problems)
 
 
 def _version() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.errors import ConfigError
+from cosim.errors import ConfigError, DataError
 from cosim.experiments.resume import FINISHED_PARTS
 from cosim.experiments.spirit import Spirit, run_study
 
@@ -83,7 +83,12 @@ def test_an_interrupted_study_goes_on_where_it_stopped(ngspice, tmp_path, monkey
             np.testing.assert_array_equal(again[name][variable], data[variable])
     calls.clear()
     job.compute(folder=tmp_path)
+    drawn = job.redraw(folder=tmp_path)
     assert calls == []
+    assert set(drawn.datasets) == set(whole)
+    (tmp_path / "lead.nc").unlink()
+    with pytest.raises(DataError, match="no such result"):
+        job.redraw(folder=tmp_path)
 
 
 def test_both_examples_are_settings_of_the_job():
