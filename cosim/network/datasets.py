@@ -1,6 +1,7 @@
 """Data sets of the published systems: MNIST, War and Peace, and the digits in scikit-learn.
 
-Nothing is downloaded unless it is asked for. The folder is the argument, or the
+Nothing is downloaded unless it is asked for, by ``download=True`` or by the environment
+variable ``COSIM_DOWNLOAD=1``. The folder is the argument, or the
 environment variable ``COSIM_DATA``; it holds ``mnist/*.gz`` and ``text/*.gz``.
 Files are checked by the SHA-256 of what is inside the compression, so that a copy
 packed again still counts as the same data.
@@ -8,12 +9,6 @@ packed again still counts as the same data.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import os
-import urllib.error
-import urllib.request
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import DataError
-
-VARIABLE = "COSIM_DATA"
+from cosim.network.downloads import fetch
 
 _MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _MNIST = {
@@ -118,7 +112,7 @@ def mnist(folder: str | Path | None = None, *, download: bool = False) -> Images
     """
     arrays, places = {}, set()
     for name, digest in _MNIST.items():
-        raw, place = _fetch(name, digest, "mnist", folder, download, _MNIST_MIRROR)
+        raw, place = fetch(name, digest, "mnist", folder, download, _MNIST_MIRROR)
         arrays[name.split("-idx")[0]] = read_idx(raw, place)
         places.add(str(Path(place).parent))
     return Images(
@@ -175,7 +169,7 @@ def war_and_peace(folder: str | Path | None = None, *, download: bool = False) -
     errors = []
     for name in ("war_and_peace.txt", "warpeace_input.txt"):
         try:
-            raw, place = _fetch(
+            raw, place = fetch(
                 name, _TEXT["warpeace_input.txt"], "text", folder, download, _TEXT_MIRROR
             )
         except DataError as error:
@@ -245,73 +239,3 @@ def read_idx(raw: bytes, place: str = "data") -> NDArray[np.uint8]:
             next_step="Fetch the file again",
         )
     return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape).copy()
-
-
-def _cache() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("reram-cosim"))
-
-
-def _fetch(
-    name: str, digest: str, part: str, folder: str | Path | None, download: bool, mirror: str
-) -> tuple[bytes, str]:
-    """Bytes of a file (checked, normalised if text) and where it was found."""
-    named = folder if folder is not None else os.environ.get(VARIABLE)
-    roots = [Path(named)] if named else []
-    if folder is None:
-        roots.append(_cache())
-    for root in roots:
-        for place in (root / part, root):
-            for suffix in (".gz", ""):
-                path = place / (name + suffix)
-                if path.is_file():
-                    return _checked(path.read_bytes(), name, digest, str(path)), str(path)
-    if not download:
-        where = ", ".join(str(root / part) for root in roots)
-        raise DataError(
-            thing=f"data file {name}[.gz] was not found",
-            value=where,
-            limit=f"a folder with {part}/{name}.gz",
-            next_step=f"Name the folder, set {VARIABLE} to it, or allow download=True",
-        )
-    address = mirror + name + (".gz" if part == "mnist" else "")
-    try:
-        with urllib.request.urlopen(address, timeout=60) as reply:
-            packed = reply.read()
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise DataError(
-            thing=f"download of {address} failed: {error}",
-            next_step=f"Fetch it by other means and set {VARIABLE} to its folder",
-        ) from error
-    raw = _checked(packed, name, digest, address)
-    path = _cache() / part / f"{name}.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Renamed into place, so that a stop half way leaves no damaged file behind.
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_bytes(gzip.compress(raw, mtime=0))
-    partial.replace(path)
-    return raw, str(path)
-
-
-def _checked(packed: bytes, name: str, digest: str, place: str) -> bytes:
-    raw = packed
-    if packed[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(packed)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                thing=f"{place} is damaged: {error}", next_step="Fetch the file again"
-            ) from error
-    if name.endswith(".txt"):
-        raw = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").strip()
-        raw = raw.removeprefix(b"\xef\xbb\xbf")
-    found = hashlib.sha256(raw).hexdigest()
-    if found != digest:
-        raise DataError(
-            thing=f"{place} is not the published data: its SHA-256 differs",
-            value=found,
-            limit=digest,
-            next_step="Fetch the file again, or name the folder of the right one",
-        )
-    return raw

@@ -1,14 +1,17 @@
 """Data sets: reading, checking and refusing."""
 
 import gzip
+import hashlib
+import http.server
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cosim.errors import DataError
-from cosim.network import datasets
+from cosim.network import datasets, downloads
 
 
 def idx(shape, data):
@@ -31,7 +34,7 @@ def test_idx_refuses_what_it_cannot_trust(raw):
 
 def test_missing_folder_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("COSIM_DATA", str(tmp_path))
-    monkeypatch.setattr(datasets, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(downloads, "cache", lambda: tmp_path / "cache")
     with pytest.raises(DataError, match=r"train-images.*COSIM_DATA.*download"):
         datasets.mnist()
     with pytest.raises(DataError, match="war_and_peace"):
@@ -55,25 +58,136 @@ def test_download_is_checked_and_kept_once(tmp_path, monkeypatch):
     mirror.mkdir()
     content = idx((2,), [3, 4])
     monkeypatch.delenv("COSIM_DATA", raising=False)
-    monkeypatch.setattr(datasets, "_cache", lambda: cache)
-    digest = datasets.hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(downloads, "cache", lambda: cache)
+    digest = hashlib.sha256(content).hexdigest()
     (mirror / "labels.gz").write_bytes(gzip.compress(b"something else"))
     arguments = ("labels", digest, "mnist", None, True, mirror.as_uri() + "/")
     with pytest.raises(DataError, match="SHA-256"):
-        datasets._fetch(*arguments)
-    assert not cache.exists()
+        downloads.fetch(*arguments)
+    assert not list((cache / "mnist").iterdir())
     (mirror / "labels.gz").write_bytes(gzip.compress(content))
-    assert datasets._fetch(*arguments)[0] == content
+    assert downloads.fetch(*arguments)[0] == content
     (mirror / "labels.gz").unlink()
-    assert datasets._fetch(*arguments)[0] == content
+    assert downloads.fetch(*arguments)[0] == content
     with pytest.raises(DataError, match="download of"):
-        datasets._fetch("other", digest, "mnist", None, True, mirror.as_uri() + "/")
+        downloads.fetch("other", digest, "mnist", None, True, mirror.as_uri() + "/")
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A mirror that can go on where a download stopped, cut replies short, or be away."""
+    state = {"content": b"", "cut": None, "ranges": True, "asked": []}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            wanted = self.headers.get("Range")
+            state["asked"].append(wanted)
+            start = int(wanted.split("=")[1].rstrip("-")) if wanted and state["ranges"] else 0
+            if start and start >= len(state["content"]):
+                self.send_error(416)
+                return
+            part = state["content"][start:]
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part[: state["cut"]])
+
+        def log_message(self, *arguments):
+            pass
+
+    monkeypatch.delenv("COSIM_DATA", raising=False)
+    monkeypatch.setattr(downloads, "cache", lambda: tmp_path / "cache")
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as made:
+        thread = threading.Thread(target=made.serve_forever, daemon=True)
+        thread.start()
+        state["address"] = f"http://127.0.0.1:{made.server_port}/"
+        yield state
+        made.shutdown()
+        thread.join()
+
+
+CONTENT = idx((4000,), np.random.default_rng(0).integers(0, 256, 4000, dtype=np.uint8).tobytes())
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def fetch(server):
+    return downloads.fetch("labels", DIGEST, "mnist", None, True, server["address"])[0]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_that_was_cut_goes_on(server, tmp_path, ranges):
+    server |= {"content": gzip.compress(CONTENT), "cut": 1500, "ranges": ranges}
+    with pytest.raises(DataError, match=r"download of .* bytes are missing"):
+        fetch(server)
+    folder = tmp_path / "cache" / "mnist"
+    assert [p.name for p in folder.iterdir()] == ["labels.gz.part"]
+    server["cut"] = None
+    assert fetch(server) == CONTENT
+    assert server["asked"] == [None, "bytes=1500-"]
+    assert [p.name for p in folder.iterdir()] == ["labels.gz"]
+    assert fetch(server) == CONTENT
+    assert len(server["asked"]) == 2
+
+
+def test_a_part_that_is_already_whole_is_used(server, tmp_path):
+    server["content"] = gzip.compress(CONTENT)
+    part = tmp_path / "cache" / "mnist" / "labels.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(server["content"])
+    assert fetch(server) == CONTENT
+
+
+def test_wrong_bytes_are_thrown_away_and_a_damaged_cache_is_fetched_again(server, tmp_path):
+    server["content"] = gzip.compress(b"another file")
+    with pytest.raises(DataError, match="SHA-256"):
+        fetch(server)
+    folder = tmp_path / "cache" / "mnist"
+    assert not list(folder.iterdir())
+    server["content"] = gzip.compress(CONTENT)
+    fetch(server)
+    (folder / "labels.gz").write_bytes(gzip.compress(CONTENT)[:-20])
+    with pytest.raises(DataError, match="damaged"):
+        downloads.fetch("labels", DIGEST, "mnist", None, False, server["address"])
+    assert fetch(server) == CONTENT
+    assert downloads.fetch("labels", DIGEST, "mnist", None, False, "none:")[0] == CONTENT
+
+
+def test_files_of_the_user_are_never_replaced(server, tmp_path, monkeypatch):
+    own = tmp_path / "own" / "mnist"
+    own.mkdir(parents=True)
+    (own / "labels.gz").write_bytes(b"damaged")
+    monkeypatch.setenv("COSIM_DATA", str(tmp_path / "own"))
+    server["content"] = gzip.compress(CONTENT)
+    with pytest.raises(DataError, match="SHA-256"):
+        fetch(server)
+    assert (own / "labels.gz").read_bytes() == b"damaged"
+
+
+def test_offline_and_full_disks_say_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv("COSIM_DATA", raising=False)
+    monkeypatch.setattr(downloads, "cache", lambda: tmp_path / "cache")
+    nobody = {"address": "http://127.0.0.1:9/"}
+    with pytest.raises(DataError, match=r"download of .* failed.*set COSIM_DATA"):
+        fetch(nobody)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(downloads, "cache", lambda: tmp_path / "file")
+    with pytest.raises(DataError, match=r"cannot be kept.*set COSIM_DATA"):
+        fetch(nobody)
+
+
+def test_a_download_is_allowed_by_the_environment(server, monkeypatch):
+    server["content"] = gzip.compress(CONTENT)
+    arguments = ("labels", DIGEST, "mnist", None, False, server["address"])
+    with pytest.raises(DataError, match="COSIM_DOWNLOAD=1"):
+        downloads.fetch(*arguments)
+    monkeypatch.setenv("COSIM_DOWNLOAD", "1")
+    assert downloads.fetch(*arguments)[0] == CONTENT
 
 
 def test_text_is_normalised_before_the_hash():
     raw = b"\xef\xbb\xbfa b\r\nc\r\n"
-    digest = datasets.hashlib.sha256(b"a b\nc").hexdigest()
-    assert datasets._checked(raw, "x.txt", digest, "here") == b"a b\nc"
+    digest = hashlib.sha256(b"a b\nc").hexdigest()
+    assert downloads.checked(raw, "x.txt", digest, "here") == b"a b\nc"
 
 
 def test_digits_need_no_file():
