@@ -27,10 +27,8 @@ def lead(data: xr.Dataset, published: bool = True) -> Any:
         left.plot(data.lead, 100 * chip.accuracy, **style)
         right.plot(data.lead, chip.events, **style)
     if published:
-        for value, what, line, side in ((88, "ideal", "--", "bottom"), (84, "chip", ":", "top")):
-            left.axhline(value, color=SOFT, ls=line, lw=0.8)
-            text = f"{value} % {what}, published"
-            left.annotate(text, (0.6, value), ha="left", va=side, color=SOFT, size=7)
+        for value, what, line in ((88, "ideal", "--"), (84, "chip", ":")):
+            left.axhline(value, color=SOFT, ls=line, lw=0.8, label=f"{what}, published: {value} %")
         right.plot(10, 136, "*", color=RED, ms=10, label="published")
     left.set(xlabel="lead dS [output spikes]", ylabel="accuracy [%]", title="Accuracy")
     right.set(xlabel="lead dS [output spikes]", ylabel="spikes an image", title="Input spikes")
