@@ -39,7 +39,8 @@ class LinearCrossbar:
     tolerance : float
         Fall of the residual in the energy norm at which the Krylov iteration stops.
     iterations : int
-        After these it gives up and the sparse direct solver takes over.
+        After these it gives up and the sparse direct solver takes over.  Large arrays are tried
+        in mixed precision first (:mod:`.mixed`), which has limits of its own.
     method : {"auto", "direct"}
     threads : int
         That share a batch of inputs.
@@ -60,6 +61,7 @@ class LinearCrossbar:
     _direct: DirectSystem | None = field(default=None, init=False)
     _coarse: CoarseSpace | None = field(default=None, init=False)
     _mixed: MixedSolver | None = field(default=None, init=False)
+    _quickly: bool = field(default=True, init=False)
     _work: Floats | None = field(default=None, init=False)
     _factored: bool = field(default=False, init=False)
 
@@ -142,11 +144,14 @@ class LinearCrossbar:
         NotConverged
             If the currents at some node do not balance to 1e-9 of the largest branch current.
         """
+        from cosim.simulators.native import mixed
+
         v_row = np.where(self.row.start + self.row.end > 0, row_voltages, 0.0)
         v_column = np.where(self.column.start + self.column.end > 0, column_voltages, 0.0)
-        quick = self._quick(v_row, v_column)
-        if quick is not None:
-            return quick
+        if not self._singular:
+            quick = mixed.solve_quickly(self, v_row, v_column)
+            if quick is not None:
+                return quick
         for method in ("krylov", "direct"):
             solution = self._refined(v_row, v_column, method)
             if solution is not None and solution.residual <= 1e-9:
@@ -157,18 +162,6 @@ class LinearCrossbar:
             limit="1e-9 of the largest branch current",
             next_step="Look for lines without any path to a driver",
         )
-
-    def _quick(self, v_row: Floats, v_column: Floats) -> LinearSolution | None:
-        """Solution in mixed precision, or None where that does not take these lines or fails."""
-        from cosim.simulators.native import mixed
-
-        if self._singular or (self._mixed is None and not mixed.worth_it(self)):
-            return None
-        built = 0
-        if self._mixed is None:
-            self._mixed = mixed.MixedSolver(self)
-            built = mixed.BUILT
-        return self._mixed.solution(self, v_row, v_column, built)
 
     def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
         """Solve, and solve again for what is left where rounding on a far-off line needs it."""

@@ -10,6 +10,7 @@ round: the result is that of the double-precision line solves, and its balance i
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,10 +33,9 @@ _FALL, _ROUNDS, _ITERATIONS = 1e-5, 4, 60
 _GOAL, _LIMIT = 1e-12, 1e-10
 # Bytes a cell: checks, copy, factors and coarse space; one double-precision round; what a round
 # in single precision adds, and one iteration of it; the balance at the end.
-BUILT, _EXACT, _ROUND, _ITERATION, _BALANCE = 76, 84, 36, 4 * PASSES, 68
+_BUILT, _EXACT, _ROUND, _ITERATION, _BALANCE = 76, 84, 36, 4 * PASSES, 68
 # Wires so good that the first line solve is nearly exact, and single precision only noise.
 _GOOD = 1e-3
-
 
 _Buffers = tuple[Floats, Floats, Singles, Singles, tuple[Floats, Floats]]
 # Sizes whose buffers are kept for another crossbar.
@@ -59,6 +59,13 @@ def _buffers(array: LinearCrossbar) -> _Buffers:
     )
 
 
+def _keep(shape: tuple[int, int], buffers: _Buffers) -> None:
+    """Leave buffers to the next crossbar of their size: fresh memory costs many passes."""
+    _spare[shape] = buffers
+    for oldest in list(_spare)[:-_SPARE]:
+        _spare.pop(oldest, None)
+
+
 class MixedSolver:
     """Factors and buffers of one crossbar with wires and ordinary drivers."""
 
@@ -67,25 +74,17 @@ class MixedSolver:
 
         # The crossbar itself is not kept: it holds this, and both must end together.
         cols, row, col = array.cols, array.row, array.column
-        self._shape = array.rows, cols
-        kept = _spare.pop(self._shape, None)
-        self._buffers = _buffers(array) if kept is None else kept
-        self.a_row, self.a_col, self.row, self.singles, self.exact = self._buffers
-        self.g, self.col, *self.work = self.singles
+        buffers = _spare.pop((array.rows, cols), None) or _buffers(array)
+        weakref.finalize(self, _keep, (array.rows, cols), buffers).atexit = False
+        self.a_row, self.a_col, self.row, singles, self.exact = buffers
+        self.g, self.col, *self.work = singles
         self.good = sweeps.factor(
             array._g, cols, row.resistance, row.start, row.end, col.resistance, col.start, col.end,
             self.a_row, self.a_col, self.g, self.row, self.col, *self.exact,
         )  # fmt: skip
         self.ends = col.start.astype(np.float32), col.end.astype(np.float32)
         self.coarse = reduced.coarse_space(array)
-        self.tile = tuple(part.astype(np.float32) for part in self.exact)
-
-    def __del__(self) -> None:
-        # Fresh memory costs about as much as an iteration: the next crossbar of this size has it.
-        if hasattr(self, "_buffers"):
-            _spare[self._shape] = self._buffers
-            for oldest in list(_spare)[:-_SPARE]:
-                _spare.pop(oldest, None)
+        self.tile = self.exact[0].astype(np.float32), self.exact[1].astype(np.float32)
 
     def solution(
         self, array: LinearCrossbar, v_row: Floats, v_col: Floats, built: int
@@ -134,6 +133,7 @@ class MixedSolver:
         cols, row, col = array.cols, array.row, array.column
         u, w = np.zeros((2, array.rows, array._width))
         z, x, p, y = self.work
+        down, wired, across, step = self.coarse
         largest = max(float(np.max(np.abs(v_row))), float(np.max(np.abs(v_col))), 1e-30)
         scale, count, before = 1.0 / largest, 0, np.inf
         for turn in range(_ROUNDS + 1):
@@ -148,8 +148,8 @@ class MixedSolver:
             before = moved
             done = inner.solve_inner(
                 z, x, p, y, self.g, cols, np.float32(row.resistance), self.row,
-                np.float32(col.resistance), self.col, *self.ends, *self.coarse, *self.tile,
-                _FALL, _ITERATIONS,
+                np.float32(col.resistance), self.col, *self.ends, down, wired, across, step,
+                *self.tile, _FALL, _ITERATIONS,
             )  # fmt: skip
             if done == -1:
                 return None
@@ -167,7 +167,24 @@ def _largest(array: LinearCrossbar, u: Floats, w: Floats, z: Singles, scale: flo
     return float(max(np.max(np.abs(f)) for f in found))
 
 
-def worth_it(array: LinearCrossbar) -> bool:
+def solve_quickly(array: LinearCrossbar, v_row: Floats, v_col: Floats) -> LinearSolution | None:
+    """Solution, or None where this way does not take these lines or has failed on them."""
+    if not array._quickly:
+        return None
+    built = 0
+    if array._mixed is None:
+        array._quickly = _worth_it(array)
+        if not array._quickly:
+            return None
+        array._mixed = MixedSolver(array)
+        built = _BUILT
+    found = array._mixed.solution(array, v_row, v_col, built)
+    if found is None:
+        array._mixed, array._quickly = None, False
+    return found
+
+
+def _worth_it(array: LinearCrossbar) -> bool:
     """Whether these lines are taken: wires, drivers with some resistance, and enough to do."""
     row, col = array.row, array.column
     ends = (row.start, row.end, col.start, col.end)
