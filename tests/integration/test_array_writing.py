@@ -131,6 +131,23 @@ def test_programming_goes_on_and_gives_the_same(array: cs.Array, tmp_path: Path)
     xr.testing.assert_equal(first, study.run(seed=4, progress=False, cache=tmp_path))
 
 
+def test_higher_pulses_reach_what_a_slow_device_misses(array: cs.Array) -> None:
+    barrier = float(array.cell.reram.parameters["E_i_set0"])
+    slow = array.replace(rows=1, cols=2).with_parameters(
+        E_i_set0=np.array([[barrier, barrier + 0.2 * 1.602e-19]])
+    )
+    given = {
+        "targets": np.array([[70e-6, 70e-6]]), "limit": 40, "compare_size": 0,
+        "cycle_spread": False, "read_noise": False, "device_spread": False,
+    }  # fmt: skip
+    fixed = ArrayProgram(slow, **given).run(progress=False)
+    assert fixed.reached.values.tolist() == [[1, 0]]
+    steps = ArrayProgram(slow, **given, step_after=8).run(progress=False)
+    assert steps.reached.values.all()
+    # What needs no higher pulses gets none.
+    assert int(steps.pulses[0, 0]) == int(fixed.pulses[0, 0])
+
+
 def test_energy_of_a_pulse_is_voltage_times_current_times_time(array: cs.Array) -> None:
     resistive = array.with_parameters(nu_i=0.0)
     study = ArrayProgram(resistive)

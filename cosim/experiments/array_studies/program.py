@@ -55,6 +55,11 @@ class ArrayProgram:
         Half-width of the accepted band, relative to the target [1].
     limit : int
         Pulses after which a cell is given up.
+    step_after : int
+        A cell that has had so many pulses of one sign gets the next ones higher by
+        `amplitude_step`, and so on up to 2 V; 0: the published, fixed amplitudes.
+    amplitude_step : float
+        [V]
     passes : int
         How often the whole array is gone through; later passes mend what earlier ones disturbed.
     order : {"row", "cell"}
@@ -93,6 +98,8 @@ class ArrayProgram:
     start: float = 26.5e-6
     acceptance_range: float = 0.02
     limit: int = 300
+    step_after: int = 0
+    amplitude_step: float = 0.05
     passes: int = 1
     order: Literal["row", "cell"] = "row"
     width: float = 2.5e-6
@@ -136,6 +143,11 @@ class ArrayProgram:
         for name, value, most in (("limit", self.limit, 100_000), ("passes", self.passes, 20)):
             if not 1 <= value <= most:
                 raise ConfigError(thing=f"{name} of programming", value=value, limit=f"1 to {most}")
+        if not 0 <= self.step_after <= 100_000:
+            raise ConfigError(
+                thing="step_after of programming", value=self.step_after, limit="0 to 100000"
+            )
+        check_range("amplitude_step", self.amplitude_step, 0.0, 0.5, "V")
         if self.order not in ("row", "cell"):
             raise ConfigError(thing="order of programming", value=self.order, limit="row, cell")
         if self.levels < 2 or not 0 < self.lowest < self.highest:

@@ -121,6 +121,8 @@ def assemble(
         "total_pulses": int(pulses.sum()),
         "acceptance_range": study.acceptance_range,
         "limit": study.limit,
+        "step_after": study.step_after,
+        "amplitude_step": study.amplitude_step,
         "order": study.order,
         "passes": study.passes,
         "width": study.width,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SAME = 1e-5
 """Relative difference of the source lines' currents up to which a row stands for the array."""
+HIGHEST = 2.0
+"""Amplitude up to which steps raise it [V]."""
 SMALL = 1e-3
 """Change of other rows' states, relative to their size, up to which it is multiplied."""
 
@@ -39,6 +41,14 @@ def amplitudes_of(wanted: Floats) -> tuple[Floats, Floats]:
     """SET and RESET amplitude of every target [V]."""
     zone = np.searchsorted([a[0] for a in AMPLITUDES], wanted)
     return np.array([a[1] for a in AMPLITUDES])[zone], np.array([a[2] for a in AMPLITUDES])[zone]
+
+
+def raised(study: ArrayProgram, base: Floats, count: Floats) -> Floats:
+    """Amplitudes after so many pulses of that sign on every cell [V]."""
+    if not study.step_after:
+        return base
+    size = np.abs(base) + study.amplitude_step * (count // study.step_after)
+    return np.sign(base) * np.minimum(size, np.maximum(HIGHEST, np.abs(base)))
 
 
 def close_loop(
@@ -122,7 +132,9 @@ def _others(
         count = outputs[name]
         if not count.any():
             continue
-        after, _ = session.pulse(write_drives(study, array, row, heights), states)
+        # All pulses as high as the last one: never less disturb than there was.
+        last = raised(study, heights, np.maximum(count - 1, 0))
+        after, _ = session.pulse(write_drives(study, array, row, last), states)
         for n, change in moved.items():
             change += count * (after[n] - states[n])
     for n, change in moved.items():
@@ -185,7 +197,7 @@ def _loop(
                 for k, (n, base) in enumerate(bases.items()):
                     values[n] = base.copy()
                     values[n][row] = spreads[n].deviate(base[row], z[k])
-                amplitudes = np.where(who, heights[name], 0.0)
+                amplitudes = np.where(who, raised(study, heights[name], count[name]), 0.0)
                 if script is not None:
                     script.append((row, amplitudes))
                 drives = write_drives(study, array, row, amplitudes)

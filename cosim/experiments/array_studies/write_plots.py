@@ -120,19 +120,25 @@ def program_maps(dataset: xr.Dataset) -> Any:
              vmin=-ends, vmax=ends)  # fmt: skip
     moved = (dataset["row_disturbance"] + dataset["array_disturbance"]).values
     ends = float(np.abs(moved).max())
-    if ends < 1e-15:
+    nothing = ends < 1e-12
+    if nothing:
         # Rounding of states is no picture.
-        moved, ends = np.zeros_like(moved), 1e-15
+        moved, ends = np.zeros_like(moved), 1e-12
     factor, unit = scaled(np.array([ends]), "S")
     ends *= factor
     draw_map(figure, axes[3], factor * moved, f"change [{unit}]", "Disturbed since accepted",
              cmap="RdBu_r", vmin=-ends, vmax=ends)  # fmt: skip
+    if nothing:
+        axes[3].text(0.5, 0.5, "every cell below 1 pS", transform=axes[3].transAxes, ha="center",
+                     color=SOFT)  # fmt: skip
     return figure
 
 
 @styled
 def program_figures(dataset: xr.Dataset) -> Any:
     """Error against target, pulses against target, energy and time of rows."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = grid(3, width=3.9, height=3.0)
     target = 1e6 * dataset["target"].values.ravel()
     error = 100 * (dataset["error"] / dataset["target"]).values.ravel()
@@ -161,6 +167,7 @@ def program_figures(dataset: xr.Dataset) -> Any:
     axes[2].set(
         xlabel="row", ylabel="energy [nJ]", title="Energy and time of a row", ylim=(0, None)
     )
+    axes[2].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[2].yaxis.label.set_color(ORANGE)
     other = axes[2].twinx()
     other.plot(rows, 1e6 * dataset["time"].values, color=BLUE, ls="--")

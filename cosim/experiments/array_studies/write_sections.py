@@ -88,8 +88,11 @@ def disturb(dataset: xr.Dataset) -> Section:
                 for n in counts:
                     mean = case["k"].sel(count=n).values
                     spread = case["k_sigma"].sel(count=n).values
+                    moved = case["change"].sel(count=n).values
                     rows.append(
                         [name, bound, polarity, n, f"{full.mean() * 1e6:.3g}",
+                         *(f"{moved[role == r].mean() * 1e6:.2g}" if (role == r).any() else "-"
+                           for r in range(3)),
                          *(f"{x:.2g} ({y:.1g})" for x, y in zip(mean, spread, strict=True))]
                     )  # fmt: skip
     figures += [
@@ -101,7 +104,8 @@ def disturb(dataset: xr.Dataset) -> Section:
         if f is not None
     ]
     size = f"{dataset.sizes['row']} x {dataset.sizes['col']}"
-    head = ("scheme", "start", "pulses are", "pulses", "full change of selected [uS]",
+    head = ("scheme", "start", "pulses are", "pulses", "selected, one pulse [uS]",
+            "unselected [uS]", "half-selected row [uS]", "half-selected column [uS]",
             "k unselected (sigma)", "k half-selected row", "k half-selected column")  # fmt: skip
     known_bound = published("disturb_k_maximum")
     window = ", ".join(
