@@ -86,9 +86,12 @@ def open_loop(quick: bool) -> Drawn:
             f"{name}: N_states {found.n_states.mean():.0f}, skew {100 * found.skew.mean():.0f} %, "
             f"NSR {100 * found.nsr.mean():.0f} %"
         )
-    for level, text in ((92.0, "computed from the published parameters: 92"), (18.0, "18")):
+    for level, text in (
+        (92.0, "computed from the published parameters: 92"),
+        (18.0, "computed: 18"),
+    ):
         axis.axhline(level, color=THEIRS, linestyle="--", linewidth=1.0)
-        axis.text(pulse[-1], level + 1.5, text, color=THEIRS, fontsize=8, ha="right")
+        axis.text(420, level + (4.0 if level > 50 else -8.0), text, color=THEIRS, fontsize=8)
     axis.set_xlabel("pulse")
     axis.set_ylabel("conductance [uS]")
     axis.set_xlim(0, pulse[-1])
@@ -209,6 +212,8 @@ def product_size(quick: bool) -> Drawn:
                 label="authors' public code")  # fmt: skip
     axis.loglog([64], [0.06], "*", color=THEIRS, ms=13, label="published")
     axis.set_xticks(sizes, [str(n) for n in sizes])
+    marks = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
+    axis.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axis.minorticks_off()
     axis.set_xlabel("rows and columns")
     axis.set_ylabel("RMSE of products, 1 s")
@@ -233,7 +238,7 @@ def settling(quick: bool) -> Drawn:
     from cosim.validation.timing import PULSE, READ, circuit_settling
 
     figure, axis = _figure()
-    sizes = (4, 8, 16, 32, 64) if quick else (4, 8, 16, 32, 64, 128)
+    sizes = (2, 4, 8, 16, 32, 64) if quick else (2, 4, 8, 16, 32, 64, 128)
     for drive, mark in (("read", "o"), ("update", "s")):
         bias = (READ, 0.0) if drive == "read" else (PULSE / 2, -PULSE / 2)
         times = [
@@ -255,8 +260,7 @@ def settling(quick: bool) -> Drawn:
     for level, text in ((100.0, "read of 100 ns"), (2500.0, "pulse of 2.5 us")):
         axis.axhline(level, color=THEIRS, linestyle="--", linewidth=1.0)
         axis.text(2, level * 1.15, text, color=THEIRS, fontsize=8)
-    ticks = (2, *sizes)
-    axis.set_xticks(ticks, [str(n) for n in ticks])
+    axis.set_xticks(sizes, [str(n) for n in sizes])
     axis.minorticks_off()
     axis.set_ylim(0.01, 8000.0)
     axis.set_xlabel("rows and columns")
