@@ -171,9 +171,10 @@ def translate(device: BehaviouralDevice, form: Form = "piecewise") -> AihwkitPre
         # up = a (1 - u), down = b u, by least squares.
         a = float(np.sum(up * (1 - fine)) / np.sum((1 - fine) ** 2))
         b = float(np.sum(down * fine) / np.sum(fine**2))
-        # aihwkit's steps at w = 0 are dw_min (1 +- up_down), and the slope falls to 0 at w_max.
-        fields["dw_min"] = 0.25 * (a + b)
-        fields["up_down"] = (a - b) / (a + b)
+        # aihwkit's steps at w = 0: dw_min for the larger side, dw_min (1 - |up_down|) for the
+        # other, which is up where up_down is negative (measured with 1.1.0).
+        fields["dw_min"] = 0.5 * max(a, b)
+        fields["up_down"] = a / b - 1.0 if a < b else 1.0 - b / a
         fields["mult_noise"] = True
         again_up, again_down = a * (1 - fine), b * fine
     else:
