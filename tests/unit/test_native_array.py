@@ -319,3 +319,14 @@ def test_the_direct_solver_stands_in_and_says_so(reram, nmos, monkeypatch):
     direct = solve(array, 0.5)
     assert "sparse direct solver" in direct.provenance.warnings[0]
     assert_allclose(direct["cell_current"], usual["cell_current"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [2, 17])
+def test_a_word_line_that_floats_is_refused_by_the_same_rule_at_any_size(reram, nmos, size):
+    array = array_of(reram, nmos, (size, size))
+    drives = bias.read(array, 0.2) | {"wl1": None}
+    for analysis in (OperatingPoint(), Transient(stop=1e-8, step=1e-9)):
+        with pytest.raises(NetlistError, match="floating node") as caught:
+            solve(array, drives=drives, analysis=analysis)
+        assert "wl" in str(caught.value)
+        assert "1" in str(caught.value.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cosim.published import Figure
@@ -18,11 +19,23 @@ STAND_IN_AGREEMENT = 5.0
 3 % of the change by a RESET pulse, 0.2 % of currents."""
 
 
-def beside(dataset: xr.Dataset, attribute: str, what: str, required: bool = True) -> Figure | None:
-    """The difference to ngspice as a figure; None where nothing was compared."""
-    value = float(dataset.attrs.get(attribute, math.nan))
-    if not math.isfinite(value):
-        return None
+def beside(dataset: xr.Dataset, differences: Mapping[str, str]) -> list[Figure]:
+    """Differences to ngspice as figures, those that were measured.
+
+    Parameters
+    ----------
+    differences : mapping of str to str
+        Attribute of the dataset -> what it is the difference of.
+    """
+    measured = {n: float(dataset.attrs.get(n, math.nan)) for n in differences}
+    return [
+        _figure(dataset, n, differences[n], value)
+        for n, value in measured.items()
+        if math.isfinite(value)
+    ]
+
+
+def _figure(dataset: xr.Dataset, attribute: str, what: str, value: float) -> Figure:
     stands_in = "stand-in:" in str(dataset.attrs.get("warnings", ""))
     ours = f"{dataset.attrs['simulator']}{' with the stand-in' if stands_in else ''}"
     return Figure(
@@ -31,7 +44,7 @@ def beside(dataset: xr.Dataset, attribute: str, what: str, required: bool = True
         value=100 * value,
         unit="%",
         high=STAND_IN_AGREEMENT if stands_in else AGREEMENT,
-        required=required,
+        required=True,
         note=f"largest difference, {dataset.attrs['compare_size']} x "
         f"{dataset.attrs['compare_size']} cells",
     )

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError, best_matches
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.disturb_case import full_step, pulse
 from cosim.experiments.array_studies.disturb_data import assemble, beside
-from cosim.experiments.array_studies.session import Session, precise
-from cosim.experiments.array_studies.window import Window, find_window, mean_rate
+from cosim.experiments.array_studies.window import find_window
 from cosim.experiments.base import check_range, with_spread
-from cosim.experiments.cells import Group, Measured
+from cosim.experiments.cells import Group
 from cosim.experiments.disturb import BOUNDS
 from cosim.experiments.resume import FinishedCells
-from cosim.simulators.base import Result, RunProvenance, Simulator, get_simulator
+from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists import Array, Layout
-from netlists.analysis import OperatingPoint, Transient
+from netlists.analysis import Transient
 from netlists.bias import one_cell, parallel_update
 from netlists.testbench import Testbench
 from netlists.waveform import Waveform
@@ -260,9 +260,9 @@ class ArrayDisturb:
                 scheme, bound, polarity = self.schemes[at[0]], BOUNDS[at[1]], at[2]
                 amplitude = (self.up, self.down)[polarity]
                 begin = array.with_states({"c": window.states[bound]})
-                measured = self._measure(begin, scheme, amplitude, simulator)
+                measured = pulse(self, begin, scheme, amplitude, simulator)
                 if at[1] == 0:
-                    step = self._full_step(window, scheme, amplitude, simulator)
+                    step = full_step(self, window, scheme, amplitude, simulator)
                     measured.outputs["step"] = np.array(step)
                 if finished:
                     finished.store(group, measured)
@@ -275,76 +275,4 @@ class ArrayDisturb:
         compared = beside(self, simulator, window, progress)
         return assemble(
             self, array, simulator, seed, results, outputs, steps.mean(axis=1), compared, window
-        )
-
-    def _measure(
-        self, begin: Array, scheme: str, amplitude: float, simulator: Simulator
-    ) -> Measured:
-        from cosim.simulators.native import run_train
-
-        selected = self.role(scheme) == 3
-        drives = self.drives(begin, scheme, self.pulse(amplitude))
-        before = common.device_conductance(begin)
-        session = Session(array=begin, simulator=precise(simulator))
-        after, _ = session.pulse(drives, session.start())
-        top = self.top(begin, scheme, amplitude, simulator)
-        held = begin
-        if self.hold_selected:
-            frozen = np.where(selected, 0.0, begin.parameter_array("nu_i"))
-            held = begin.with_parameters(nu_i=frozen)
-        heat = begin.parameter_array("T_0") + top["state:dT"][0]
-        if self.cycle_spread:
-            held = mean_rate(held, amplitude, heat)
-        bench = self.testbench(held, scheme, amplitude)
-        train = run_train(
-            bench,
-            self.counts[-1],
-            record=self.counts,
-            tolerance=self.tolerance,
-            simulator=simulator,  # type: ignore[arg-type]
-        )
-        found = np.searchsorted(train.pulses, self.counts)
-        states = train.states["c"][found]
-        change = [common.device_conductance(begin.with_states({"c": c})) - before for c in states]
-        record = RunProvenance(
-            simulator="native", version=session.provenance().version,
-            netlist_sha256=session.provenance().netlist_sha256,
-            wall_time=train.wall_time, warnings=tuple(session.provenance().warnings),
-        )  # fmt: skip
-        return Measured(
-            outputs={
-                "change": np.array(change),
-                "full_change": common.device_conductance(begin.with_states(after)) - before,
-                "temperature": heat,
-                "voltage": top["cell_voltage"][0],
-                "vacancies": states[-1],
-            },
-            results=(Result(axis=np.empty(0), data={}, provenance=record),),
-        )
-
-    def _full_step(
-        self, window: Window, scheme: str, amplitude: float, simulator: Simulator
-    ) -> float:
-        """Mean change of the selected cells of nominal devices by a pulse at their middle [S]."""
-        plain = self.array.replace(parameters={}, selector_parameters={})
-        begin = plain.with_states({"c": np.full(plain.shape, window.middle_state)})
-        before = common.device_conductance(begin)
-        session = Session(array=begin, simulator=precise(simulator))
-        drives = self.drives(begin, scheme, self.pulse(amplitude))
-        after, _ = session.pulse(drives, session.start())
-        gained = common.device_conductance(begin.with_states(after)) - before
-        return float(np.abs(gained[self.role(scheme) == 3]).mean())
-
-    def top(self, array: Array, scheme: str, amplitude: float, simulator: Simulator) -> Result:
-        """Operating point on top of a pulse."""
-        flat = Waveform.constant(amplitude)
-        return simulator.run(
-            Testbench(
-                array=array,
-                drives=self.drives(array, scheme, flat),
-                analysis=OperatingPoint(),
-                probes=("state:dT", "cell_voltage"),
-                options=common.OPTIONS,
-                title="top of a pulse",
-            )
         )

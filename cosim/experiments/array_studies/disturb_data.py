@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cosim.dataset import Variable
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.disturb_case import on_top
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.base import cell_dataset, provenance
 from cosim.experiments.disturb import BOUNDS, POLARITIES
@@ -43,7 +44,7 @@ def beside(
             drives = study.drives(begin, study.schemes[0], wave)
             after, _ = session.pulse(drives, session.start())
             ends.append(common.device_conductance(begin.with_states(after)) - before)
-            top = study.top(begin, study.schemes[0], study.down, chosen)
+            top = on_top(study, begin, study.schemes[0], study.down, chosen)
             heats.append(top["state:dT"][0])
         values = (common.relative_difference(*ends), common.relative_difference(*heats))
         found = dict(zip(names, values, strict=True))

@@ -80,14 +80,13 @@ def ir_drop(dataset: xr.Dataset) -> Section:
             note="cells are not linear in voltage; not counted as an error of the wires",
         )
     )
-    figures += [
-        f
-        for f in (
-            beside(dataset, "ngspice_current_difference", "currents of a read"),
-            beside(dataset, "ngspice_voltage_difference", "voltages of cells"),
-        )
-        if f is not None
-    ]
+    figures += beside(
+        dataset,
+        {
+            "ngspice_current_difference": "currents of a read",
+            "ngspice_voltage_difference": "voltages of cells",
+        },
+    )
     head = ("layout", "ends", f"{OHM}/segment", "range to", "size", "worst drop [%]", "at cell",
             "rms [%]", "after one factor [%]", "largest [%]")  # fmt: skip
     return Section(
@@ -164,14 +163,13 @@ def leakage(dataset: xr.Dataset) -> Section:
                     note=f"best of the schemes: {dataset['scheme'].values[best]}",
                 )
             )
-    figures += [
-        f
-        for f in (
-            beside(dataset, "ngspice_selected_difference", "selected cell"),
-            beside(dataset, "ngspice_leakage_difference", "sum of the leakage"),
-        )
-        if f is not None
-    ]
+    figures += beside(
+        dataset,
+        {
+            "ngspice_selected_difference": "selected cell",
+            "ngspice_leakage_difference": "sum of the leakage",
+        },
+    )
     head = ("bias", "size", "unselected", "selected [A]", "other rows [A]", "worst cell [A]",
             "rest of the row [A]", "sense error [%]", "power ratio")  # fmt: skip
     return Section(

@@ -95,14 +95,13 @@ def disturb(dataset: xr.Dataset) -> Section:
                            for r in range(3)),
                          *(f"{x:.2g} ({y:.1g})" for x, y in zip(mean, spread, strict=True))]
                     )  # fmt: skip
-    figures += [
-        f
-        for f in (
-            beside(dataset, "ngspice_change_difference", "change by one pulse"),
-            beside(dataset, "ngspice_temperature_difference", "heat on top of a pulse"),
-        )
-        if f is not None
-    ]
+    figures += beside(
+        dataset,
+        {
+            "ngspice_change_difference": "change by one pulse",
+            "ngspice_temperature_difference": "heat on top of a pulse",
+        },
+    )
     size = f"{dataset.sizes['row']} x {dataset.sizes['col']}"
     head = ("scheme", "start", "pulses are", "pulses", "selected, one pulse [uS]",
             "unselected [uS]", "half-selected row [uS]", "half-selected column [uS]",
@@ -191,14 +190,8 @@ def program(dataset: xr.Dataset) -> Section:
         Figure(key="total_time", name="time, whole array", unit="s", value=float(a["total_time"]),
                note=f"one {a['order']} at a time; reads of {float(a['read_width']) * 1e9:g} ns "
                "are assumed"),
-        *(
-            f
-            for f in (
-                beside(dataset, "ngspice_conductance_difference", "states after the same pulses"),
-                beside(dataset, "ngspice_energy_difference", "energy of the same pulses"),
-            )
-            if f is not None
-        ),
+        *beside(dataset, {"ngspice_conductance_difference": "states after the same pulses",
+                          "ngspice_energy_difference": "energy of the same pulses"}),
     ]  # fmt: skip
     head = ("row", "mean pulses", "most", "given up", "energy [nJ]", "of it reads [nJ]",
             "time [us]", "error rms [%]")  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.model import CompactModel
-from cosim.errors import ConfigError
+from cosim.errors import ConfigError, NetlistError
 from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.equations import cell_equations, parameter_vector
 from cosim.simulators.native.newton import ArraySystem
@@ -149,10 +149,14 @@ class Stimuli:
             count = array.line_set(kind).count
             waves: list[Any] = [drives.get(f"{kind}{k}") for k in range(count)]
             if kind == "wl" and array.cell.selector is not None and None in waves:
-                raise ConfigError(
-                    thing="the native simulator needs every word line driven",
-                    value=f"wl{waves.index(None)}",
-                    next_step="Give it a voltage, or use simulator='ngspice'",
+                # The rule that every simulator's netlist is held to.
+                raise NetlistError(
+                    thing="electrical rule 'floating node': word lines without a driver; gates "
+                    "draw no direct current, so nothing sets their voltage",
+                    value=", ".join(f"wl{k}" for k, w in enumerate(waves) if w is None),
+                    limit="0 floating nodes",
+                    next_step="Drive them; a gate that keeps its charge is one driven at the "
+                    "voltage that it has",
                 )
             times: list[Any] = [np.array([0.0]) if w is None else w.breakpoints for w in waves]
             levels = [np.array([0.0]) if w is None else np.asarray(w.values) for w in waves]

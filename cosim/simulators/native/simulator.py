@@ -108,10 +108,10 @@ class NativeSimulator:
         Raises
         ------
         NetlistError
-            The circuit breaks an electrical rule.
+            The circuit breaks an electrical rule, such as a word line that floats.
         ConfigError
-            The testbench needs what only ngspice does: attachments, foundry cards, floating
-            word lines.
+            The testbench needs what only ngspice does: attachments, Verilog-A devices, foundry
+            cards without a stand-in.
         NotConverged, SimulationTimeout
         """
         from cosim.simulators.native.stand_in import stood_in
@@ -120,9 +120,11 @@ class NativeSimulator:
         start = time.perf_counter()
         if testbench.attachments:
             raise ConfigError(
-                thing="the native simulator takes no attachments",
+                thing="the native simulator takes no attachments: they are SPICE text",
                 value=[a.name for a in testbench.attachments][:5],
-                next_step="Use simulator='ngspice'",
+                limit="arrays with their lines, drivers and feeds",
+                next_step="Use simulator='ngspice'; a resistance at every driver is "
+                "Parasitics(r_driver=...)",
             )
         testbench, notes = stood_in(testbench, self.stand_in)
         warnings = [*notes, *(str(f) for f in _findings(testbench))]
