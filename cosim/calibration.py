@@ -110,7 +110,8 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
     step = (data.after - data.before) / (high - low)
     laws = {sign: _rates(data, sign, u, step, notes) for sign in (1, -1)}
     main = {sign: data.main_group(sign) for sign in (1, -1)}
-    responses, forms = {}, {}
+    responses: dict[int, PulseResponse] = {}
+    forms: dict[str, dict[str, Any]] = {}
     for sign, name in ((1, "up"), (-1, "down")):
         group, law = main[sign], laws[sign]
         if group.size * data.devices >= FEWEST_STEPS:

@@ -163,8 +163,13 @@ class RateLaw:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RateLaw:
         """Inverse of ``dataclasses.asdict``."""
-        fields = {k: Axis(**v) if isinstance(v, dict) else v for k, v in data.items()}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        plain: dict[str, Any] = {}
+        for name, value in data.items():
+            if isinstance(value, dict):
+                plain[name] = Axis(**value)
+            else:
+                plain[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**plain)
 
 
 def times(log_rates: FloatArray, spacing: float) -> FloatArray:

@@ -174,8 +174,8 @@ def unseen(size: int, count: int, seed: int, as_json: bool) -> int:
     if as_json:
         rows = [asdict(row) | {"within": row.within} for row in found.rows]
         noise = {"noisy_mean": found.noisy_mean, "noisy_spread": found.noisy_spread}
-        report = found.fit.report.to_dict()
-        print_json({"ok": found.within, "rows": rows, "calibration": report, **noise})
+        fit = found.fit.report.to_dict()
+        print_json({"ok": found.within, "rows": rows, "calibration": fit, **noise})
         return RIGHT if found.within else UNTRUSTED
     report = found.fit.report
     click.echo(f"calibrated on {report.pulses} pulses of {report.devices} cells; steps by pulse, "

@@ -2,16 +2,20 @@
 
 CrossSim (github.com/sandialabs/cross-sim, 3.x) takes device models as Python classes derived
 from its ``EmptyDevice``, with ``programming_error``, ``drift_error`` and ``read_noise`` over
-conductances normalised to the largest. What is written is such a class with tables of plain
-numbers; importing it makes it known to CrossSim. Its read-me says that a drift model includes
-programming errors, and that drift replaces them from a time above 0 on.
+conductances normalised to the largest; its later versions also ``nonlinear_current``. What is
+written is such a class with tables of plain numbers; importing it makes it known to CrossSim,
+which finds models among the subclasses. A drift model includes programming errors there, and
+replaces them from a time above 0 on. The package is on no registry: what this was written to
+is its source, ``simulator/devices/idevice.py`` and ``device.py`` (as of commit 20c408a, 3.0),
+``base_device.py`` (9ac2c26, where ``EmptyDevice`` is called ``BaseDevice``), and the read-me of
+its devices with ``nonlinear_IV``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
+from cosim.behavioural.read_law import ReadLaw
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +52,8 @@ class CrossSimModel:
         Largest difference of each table, interpolated, to the law, over its largest value.
     notes : tuple of str
         What the target cannot express.
+    read_law : ReadLaw
+        Current against voltage, for versions with ``nonlinear_IV``.
     """
 
     minimum: float
@@ -59,6 +66,7 @@ class CrossSimModel:
     read_sigma: FloatArray
     errors: dict[str, float]
     notes: tuple[str, ...]
+    read_law: ReadLaw = field(default_factory=ReadLaw)
 
     def source(self, name: str = "CmoHfox") -> str:
         """The model as a Python module; `name` is that of the class, letters and digits."""
@@ -72,6 +80,9 @@ class CrossSimModel:
         def show(values: FloatArray) -> str:
             return json.dumps(np.round(values, 9).tolist())
 
+        law, top = self.read_law, self.maximum
+        volts, cells = np.array(law.voltages), np.array(law.conductances)
+        shapes, weights = np.array(law.shapes), np.array(law.weights)
         return f'''"""CrossSim device model, written by reram-cosim.
 
 Tables differ from the laws behind them by at most {worst:.3f} % of their largest value.
@@ -80,7 +91,11 @@ Importing this module registers the model; `configure(params)` selects it.
 """
 
 from simulator.backend import ComputeBackend
-from simulator.devices.idevice import EmptyDevice
+
+try:
+    from simulator.devices.idevice import EmptyDevice
+except ImportError:
+    from simulator.devices.base_device import BaseDevice as EmptyDevice
 
 xp = ComputeBackend()
 
@@ -95,6 +110,12 @@ PROGRAMMED = {show(self.programmed)}
 DRIFT_MEAN = {show(self.drift_mean)}
 DRIFT_SIGMA = {show(self.drift_sigma)}
 READ_SIGMA = {show(self.read_sigma)}
+# Current over G_MAX and volts: sum of WEIGHTS(conductance) times SHAPES(|volts|); empty: linear.
+VOLTS = {show(volts)}
+SHAPES = {show(shapes)}
+CELLS = {show(cells / top)}
+WEIGHTS = {show(weights / top)}
+READ_VOLTAGE = {law.voltages[-1] if law.voltages else 0.2!r}
 
 
 def _at(table, time):
@@ -130,6 +151,19 @@ class {name}(EmptyDevice):
     def read_noise(self, input_):
         return input_ + self._spread(_at(READ_SIGMA, self.time), input_)
 
+    def nonlinear_current(self, Gmat, Vmat):
+        """Current of every cell; conductances and voltages over the largest."""
+        scale = self.device_params.Vread
+        volts, known = Vmat * scale, xp.abs(Vmat) * scale
+        extra = Vmat.ndim - Gmat.ndim
+        total = 0.0 if SHAPES else Gmat.reshape(Gmat.shape + (1,) * extra) * volts
+        for weight, shape in zip(WEIGHTS, SHAPES):
+            factor = xp.interp(Gmat.ravel(), xp.asarray(CELLS), xp.asarray(weight))
+            curve = xp.interp(known.ravel(), xp.asarray(VOLTS), xp.asarray(shape))
+            factor = factor.reshape(Gmat.shape + (1,) * extra)
+            total = total + factor * curve.reshape(volts.shape) * xp.sign(volts)
+        return total / scale
+
 
 def configure(params, time=0.0, read_noise=True):
     """Select this model in a CrossSimParameters object, `time` seconds after programming."""
@@ -139,6 +173,10 @@ def configure(params, time=0.0, read_noise=True):
     for kind in (device.programming_error, device.drift_error, device.read_noise):
         kind.model, kind.enable = "{name}", True
     device.read_noise.enable = read_noise
+    if SHAPES and hasattr(device, "nonlinear_IV"):
+        device.nonlinear_IV.model, device.nonlinear_IV.enable = "{name}", True
+        device.Vread = READ_VOLTAGE
+        params.simulation.fast_nonlinear_IV = False
     return params
 '''
 
@@ -193,7 +231,7 @@ def translate(device: BehaviouralDevice) -> CrossSimModel:
         "every time draws anew; here a device relaxes along one path",
     ]
     if not device.read_law.linear:
-        notes.append("the curvature of the read current is left out: CrossSim's cells are linear")
+        notes.append("the curve of the read current needs a CrossSim with nonlinear_IV")
     return CrossSimModel(
         minimum=device.conductance_min,
         maximum=top,
@@ -205,6 +243,7 @@ def translate(device: BehaviouralDevice) -> CrossSimModel:
         read_sigma=tables["read_sigma"] / top,
         errors=errors,
         notes=tuple(notes),
+        read_law=device.read_law,
     )
 
 

@@ -1,4 +1,8 @@
-"""The written model on stand-ins for the parts of CrossSim that it uses."""
+"""The written model on stand-ins for the parts of CrossSim that it uses.
+
+CrossSim is on no registry. The stand-ins behave as its source does: ``simulator/devices`` as of
+commit 20c408a (3.0), 9ac2c26 (``BaseDevice``), and the later ``nonlinear_IV``.
+"""
 
 import ast
 import importlib.util
@@ -10,30 +14,147 @@ import pytest
 
 from compact_models.errors import ParameterError
 from cosim import cli
-from cosim.behavioural import NoiseLaws, soft_bounds
+from cosim.behavioural import NoiseLaws, ReadLaw, soft_bounds
 from cosim.export.crosssim import export, translate
 
 
 class EmptyDevice:
-    """As CrossSim's: parameters become attributes."""
+    """Parameters become attributes; nothing is implemented."""
 
     def __init__(self, device_params, weight_error_params):
-        self.time = device_params.time
+        self.device_params, self.time = device_params, device_params.time
+
+
+class Parameters(types.SimpleNamespace):
+    """Of one run, with CrossSim's defaults; fields that it lacks cannot be set by mistake."""
+
+    def __init__(self, nonlinear=False):
+        kinds = ["programming_error", "drift_error", "read_noise"] + nonlinear * ["nonlinear_IV"]
+        device = types.SimpleNamespace(
+            Rmin=1000.0, Rmax=10000.0, time=0, infinite_on_off_ratio=False,
+            **{k: types.SimpleNamespace(model="IdealDevice", enable=False) for k in kinds},
+        )  # fmt: skip
+        super().__init__(xbar=types.SimpleNamespace(device=device))
+        if nonlinear:
+            device.Vread = 1.0
+            self.simulation = types.SimpleNamespace(fast_nonlinear_IV=True)
+
+
+class Core:
+    """Makes the device that the parameters name, and writes and reads as CrossSim does."""
+
+    def __init__(self, params, base=EmptyDevice):
+        self.device = params.xbar.device
+        known = {c.__name__: c for c in base.__subclasses__()}
+
+        def made(kind):
+            return known[kind.model](self.device, kind)
+
+        self.programming, self.drift = (
+            made(self.device.programming_error),
+            made(self.device.drift_error),
+        )
+        self.noise = made(self.device.read_noise)
+        # CrossSim tries every model once when it makes a device.
+        self.noise.read_noise(np.zeros(1))
+        self.programming.programming_error(np.zeros(1))
+        self.drift.drift_error(np.zeros(1), 0)
+
+    def write(self, target):
+        if self.device.time == 0:
+            found = self.programming.programming_error(target.copy())
+        else:
+            found = self.drift.drift_error(target.copy(), self.device.time)
+        return found.clip(0, None)
+
+    def read(self, conductance):
+        if not self.device.read_noise.enable:
+            return conductance
+        return self.noise.read_noise(conductance.copy()).clip(0, None)
+
+
+def load(folder, monkeypatch, base="idevice"):
+    """The written module, imported beside a stand-in with one of CrossSim's two bases."""
+    for module in ("simulator.devices.idevice", "simulator.devices.base_device"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    here = {"idevice": "EmptyDevice", "base_device": "BaseDevice"}[base]
+    parts = {"simulator": {}, "simulator.backend": {"ComputeBackend": lambda: np}}
+    parts |= {"simulator.devices": {}, "simulator.devices.idevice": {}}
+    parts[f"simulator.devices.{base}"] = {here: type("EmptyDevice", (EmptyDevice,), {})}
+    for name, contents in parts.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(contents)
+        monkeypatch.setitem(sys.modules, name, module)
+    spec = importlib.util.spec_from_file_location("written", folder / "cmohfox_crosssim.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     export(soft_bounds(), tmp_path)
-    parts = {"simulator": {}, "simulator.backend": {"ComputeBackend": lambda: np}}
-    parts |= {"simulator.devices": {}, "simulator.devices.idevice": {"EmptyDevice": EmptyDevice}}
-    for name, contents in parts.items():
-        module = types.ModuleType(name)
-        module.__dict__.update(contents)
-        monkeypatch.setitem(sys.modules, name, module)
-    spec = importlib.util.spec_from_file_location("written", tmp_path / "cmohfox_crosssim.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("base", ["idevice", "base_device"])
+@pytest.mark.parametrize("time", [0.0, 3600.0])
+def test_a_core_writes_and_reads_with_the_laws(tmp_path, monkeypatch, base, time):
+    """Through `configure` and CrossSim's own order of calls, on a matrix of weights."""
+    device, rng = soft_bounds(), np.random.default_rng(0)
+    export(device, tmp_path)
+    written = load(tmp_path, monkeypatch, base)
+    params = written.configure(Parameters(), time=time)
+    core = Core(params, written.EmptyDevice)
+    top, d = device.conductance_max, params.xbar.device
+    assert d.Rmin / d.Rmax == pytest.approx(device.conductance_min / top)
+    target = np.repeat(np.linspace(d.Rmin / d.Rmax, 1.0, 5)[:, None], 20000, axis=1)
+    np.random.seed(1)  # noqa: NPY002 - CrossSim draws from the global generator
+    stored = core.write(target.astype(np.float32))
+    wanted = device.noise.program(target * top, rng)
+    if time:
+        wanted = device.noise.relax(wanted, time, rng.standard_normal(target.shape))
+    assert stored.std(axis=1) * top == pytest.approx(wanted.std(axis=1), rel=0.04)
+    assert (stored.mean(axis=1) - target[:, 0]) * top == pytest.approx(
+        wanted.mean(axis=1) - target[:, 0] * top,
+        abs=5 * float(wanted.std(axis=1).max()) / 20000**0.5,
+    )
+    noise = (core.read(stored) - stored).std(axis=1) * top
+    seen = device.noise.read_sigma(target[:, 0] * top, max(time, 1.0))
+    assert noise == pytest.approx(seen, rel=0.05)
+    quiet = written.configure(Parameters(), time=time, read_noise=False)
+    assert (Core(quiet, written.EmptyDevice).read(stored) == stored).all()
+
+
+def test_curved_cells_go_to_versions_with_nonlinear_current(tmp_path, monkeypatch):
+    volts, cells = np.linspace(0.01, 0.2, 20), np.linspace(5e-6, 1e-4, 40)
+    bend = 4.0 + 3e4 * cells
+    law = ReadLaw.fit(volts, cells, cells * np.sinh(volts[:, None] * bend) / bend)
+    device = soft_bounds().replace(read_law=law)
+    export(device, tmp_path)
+    written = load(tmp_path, monkeypatch)
+    params = written.configure(Parameters(nonlinear=True))
+    d = params.xbar.device
+    assert (d.nonlinear_IV.model, d.nonlinear_IV.enable, d.Vread) == ("CmoHfox", True, 0.2)
+    assert params.simulation.fast_nonlinear_IV is False
+    cell = written.CmoHfox(d, d.nonlinear_IV)
+    rng, top = np.random.default_rng(0), device.conductance_max
+    g, v = rng.uniform(0.15, 1.0, (4, 3)), rng.uniform(-1.0, 1.0, (4, 3))
+    unit = top * 0.2
+    assert cell.nonlinear_current(g, v) * unit == pytest.approx(
+        law.current(v * 0.2, g * top), rel=2e-3
+    )
+    many = rng.uniform(-1.0, 1.0, (4, 3, 6))
+    assert cell.nonlinear_current(g, many) * unit == pytest.approx(
+        law.current(many * 0.2, g[..., None] * top), rel=2e-3
+    )
+    assert not hasattr(written.configure(Parameters()).xbar.device, "nonlinear_IV")
+    linear = soft_bounds()
+    export(linear, tmp_path)
+    plain = load(tmp_path, monkeypatch)
+    straight = plain.CmoHfox(types.SimpleNamespace(time=0, Vread=0.2), None)
+    assert straight.nonlinear_current(g, v) == pytest.approx(g * v)
+    assert not plain.configure(Parameters(nonlinear=True)).xbar.device.nonlinear_IV.enable
 
 
 def test_model_has_the_spreads_of_the_laws(model):
