@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compact_models import ParameterSet, load_model, model_names
     from cosim import network
-    from cosim.behavioural import BehaviouralDevice, Tile
+    from cosim.behavioural import BehaviouralDevice, OutsideCalibration, Tile
     from cosim.calibration import calibrate
     from cosim.dataset import load, save
     from cosim.errors import CosimError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "compact_models": ("ParameterSet", "load_model", "model_names"),
-    "cosim.behavioural": ("BehaviouralDevice", "Tile"),
+    "cosim.behavioural": ("BehaviouralDevice", "OutsideCalibration", "Tile"),
     "cosim.calibration": ("calibrate",),
     "cosim.dataset": ("load", "save"),
     "cosim.errors": ("CosimError",),
@@ -50,6 +50,7 @@ __all__ = [
     "Drive",
     "Forming",
     "Layout",
+    "OutsideCalibration",
     "ParameterSet",
     "Parasitics",
     "PulseUpdate",
