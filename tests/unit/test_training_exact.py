@@ -1,5 +1,9 @@
 """Faster kernels must give what plain ones give, bit for bit, and what was published before."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -33,6 +37,37 @@ def test_rows_of_pulses_are_single_pulses_in_turn(device):
         )  # fmt: skip
     assert np.array_equal(one.w, many.w)
     assert one.rng == many.rng
+
+
+@pytest.mark.slow
+def test_any_processor_gives_the_same_numbers(tmp_path):
+    # The oldest kind of this processor's family, without its wide vectors.
+    plain = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    wanted = "rows_of_pulses"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-k",
+        wanted,
+    ]
+    done = subprocess.run(
+        command,
+        env={**os.environ, **plain},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def trained(algorithm, read_sigma=0.0):
