@@ -51,7 +51,7 @@ class Quickstart:
     gate: float = 1.2
     cycles: int = 2
     cycle_reset: float = -1.3
-    conditioning: int = 150
+    conditioning: int = 250
     pulses: int = 200
     alternating: int = 150
     images: int = 20
