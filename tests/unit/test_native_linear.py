@@ -153,6 +153,24 @@ def test_mixed_precision_on_large_arrays(regime, wire):
     assert abs(total) <= 1e-10 * np.abs(found.row_current).sum()
 
 
+@pytest.mark.parametrize("shape", [(2, 900), (900, 2), (17, 16), (33, 400)])
+def test_mixed_precision_on_any_shape(shape):
+    rng = np.random.default_rng(0)
+    g = rng.uniform(1e-5, 9e-5, shape)
+    row, column = lines(shape[0], 5.0, None, "end"), lines(shape[1], 3.0, 200.0, "both")
+    v, z = rng.uniform(-1, 1, shape[0]), rng.uniform(-1, 1, shape[1])
+    slow = LinearCrossbar(g, row, column, method="direct").solve(v, z)
+    with mixed_precision_for_all():
+        array = LinearCrossbar(g, row, column)
+        found, still = array.solve(v, z), array.solve(0 * v, 0 * z)
+        small = array.solve(1e-12 * v, 1e-12 * z)
+    assert found.method == still.method == small.method == "mixed"
+    scale = np.max(np.abs(slow.cell_current))
+    assert_allclose(found.cell_current, slow.cell_current, rtol=0, atol=1e-10 * scale)
+    assert_allclose(1e12 * small.cell_current, found.cell_current, rtol=0, atol=1e-10 * scale)
+    assert not still.cell_current.any()
+
+
 @pytest.mark.parametrize(("wire", "most"), [(0.35, 7), (2.0, 9), (10.0, 10)])
 def test_iterations_hardly_grow_with_size(wire, most):
     rng = np.random.default_rng(8)
