@@ -36,4 +36,7 @@ def deviation(row: Row) -> str:
     """Return how far ours lies from the published number."""
     if row.ours is None or not row.published:
         return ""
-    return f"{100.0 * (row.ours / row.published - 1.0):+.1f}\N{NO-BREAK SPACE}%"
+    ratio = row.ours / row.published
+    if ratio > 10.0:
+        return f"{ratio:.3g}\N{NO-BREAK SPACE}times"
+    return f"{100.0 * (ratio - 1.0):+.1f}\N{NO-BREAK SPACE}%"

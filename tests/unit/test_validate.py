@@ -170,6 +170,7 @@ def test_bands_and_deviations_as_text():
     assert wording.band(replace(ROW, high=math.inf)) == "at least 4"
     assert wording.band(replace(ROW, low=-math.inf)) == "at most 6"
     assert wording.deviation(ROW.judged(Measured(value=5.5))).startswith("+10.0")
+    assert wording.deviation(ROW.judged(Measured(value=5e6))).startswith("1e+06")
     assert wording.deviation(ROW) == ""
 
 
