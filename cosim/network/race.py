@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -66,8 +67,8 @@ def race(
 def _one_thread() -> AbstractContextManager[Any]:
     """Matrix products of numpy on one thread; aihwkit's are so by `speed_peer`."""
     try:
-        from threadpoolctl import threadpool_limits
+        pools = importlib.import_module("threadpoolctl")
     except ImportError:
         return nullcontext()
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    limits: AbstractContextManager[Any] = pools.threadpool_limits(1)
     return limits
