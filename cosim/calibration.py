@@ -24,8 +24,16 @@ from cosim.behavioural.fit_report import (
 )
 from cosim.behavioural.fitting import fit_steps
 from cosim.behavioural.pulse_data import PulseData
-from cosim.behavioural.rate_fit import fit_rates
-from cosim.behavioural.rate_law import RateLaw
+from cosim.behavioural.pulse_laws import (
+    FEWEST_STEPS,
+    device_scales,
+    law_of_pulses,
+    mean_steps,
+    middle_pulse,
+    pulse_response,
+    response_from_rates,
+    step_of,
+)
 from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.validity import Range, Validity
 
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.floating[Any]]
 
-FEWEST_STEPS = 20
 # The law over all amplitudes stands for the main pulse too where its error is less than this of
 # that of a curve of its own.
 BETTER = 0.9
@@ -108,7 +115,7 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
     low, high = data.windows(notes)
     u = (data.before - low) / (high - low)
     step = (data.after - data.before) / (high - low)
-    laws = {sign: _rates(data, sign, u, step, notes) for sign in (1, -1)}
+    laws = {sign: law_of_pulses(data, sign, u, step, notes) for sign in (1, -1)}
     main = {sign: data.main_group(sign) for sign in (1, -1)}
     responses: dict[int, PulseResponse] = {}
     forms: dict[str, dict[str, Any]] = {}
@@ -117,18 +124,18 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
         if group.size * data.devices >= FEWEST_STEPS:
             fit = fit_steps(u[group].ravel(), sign * step[group].ravel(), saturates=sign)
             forms[name] = {"form": fit.form, "error": fit.cross_validated}
-            responses[sign] = _response(
+            responses[sign] = pulse_response(
                 data, group, fit.steps, noise=fit.noise, noise_floor=fit.noise_floor
             )
             if law is not None:
-                by_rates = _from_rates(data, group, law)
+                by_rates = response_from_rates(data, group, law)
                 both = [_rms(r.step(u[group]) - step[group]) for r in (responses[sign], by_rates)]
                 if both[1] < BETTER * both[0]:
                     forms[name], responses[sign] = {"form": "rates", "error": {}}, by_rates
         elif law is not None:
-            group = main[sign] = _middle_pulse(data, sign)
+            group = main[sign] = middle_pulse(data, sign)
             forms[name] = {"form": "rates", "error": {}}
-            responses[sign] = _from_rates(data, group, law)
+            responses[sign] = response_from_rates(data, group, law)
         else:
             raise CalibrationError(
                 thing=f"steps of polarity {sign:+d} in the pulse data",
@@ -136,8 +143,8 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
                 limit=f"at least {FEWEST_STEPS}",
                 next_step="Give trains of pulses of both polarities.",
             )
-    own = {s: _mean_steps(data, s, u, main[s], responses[s], laws[s]) for s in (1, -1)}
-    scales = {s: _scales(own[s], step) for s in (1, -1)}
+    own = {s: mean_steps(data, s, u, main[s], responses[s], laws[s]) for s in (1, -1)}
+    scales = {s: device_scales(own[s], step) for s in (1, -1)}
     common, tilt = scales[1] * scales[-1], scales[1] / scales[-1]
     mean_low, mean_high = float(low.mean()), float(high.mean())
     window = mean_high - mean_low
@@ -175,7 +182,7 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
         sign = int(data.polarity[k])
         if not np.isfinite(own[sign][k]).all():
             return None
-        return _step_of(data, k, position, main[sign], responses[sign], laws[sign]) * scales[sign]
+        return step_of(data, k, position, main[sign], responses[sign], laws[sign]) * scales[sign]
 
     per_device = device_figures(data, low, high, notes)
     fine, coarse = residual_tables(data, u, step, predicted, (mean_low, window))
@@ -208,100 +215,6 @@ def _rms(values: FloatArray) -> float:
 
 def _mean(values: FloatArray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-
-def _response(
-    data: PulseData, group: NDArray[np.int_], steps: FloatArray, **fields: float
-) -> PulseResponse:
-    amplitude, width, gate = data.pulse_of(int(group[0]))
-    return PulseResponse.from_function(
-        int(data.polarity[group[0]]), steps, amplitude=amplitude, width=width, gate=gate, **fields
-    )
-
-
-def _from_rates(data: PulseData, group: NDArray[np.int_], law: RateLaw) -> PulseResponse:
-    """The answer to the pulses of a group by the rate law, on the window."""
-    amplitude, width, _ = data.pulse_of(int(group[0]))
-    u = np.linspace(0.0, 1.0, 65)
-    steps = np.interp(u, np.sort(law.positions), law.steps(amplitude or 0.0, width or 1.0))
-    return _response(data, group, steps, noise=law.noise, noise_floor=law.noise_floor)
-
-
-def _rates(
-    data: PulseData, sign: int, u: FloatArray, step: FloatArray, notes: list[str]
-) -> RateLaw | None:
-    """The law of all pulses of a polarity; None where amplitude and width are one or unknown."""
-    rows = data.polarity == sign
-    known = rows & np.isfinite(data.amplitude) & np.isfinite(data.width) & (data.amplitude != 0)
-    if known.sum() * data.devices < FEWEST_STEPS:
-        return None
-    gates = data.gate[known]
-    if np.isfinite(gates).any() and np.nanmax(gates) - np.nanmin(gates) > 1e-6:
-        values, count = np.unique(gates.round(6), return_counts=True)
-        usual = float(values[count.argmax()])
-        known &= np.abs(data.gate - usual) < 1e-6
-        notes.append(f"several gate voltages: pulses besides {usual:g} V have no law")
-    pulses = np.stack([data.amplitude[known].round(4), np.log(data.width[known]).round(4)])
-    if np.unique(pulses, axis=1).shape[1] < 2 or known.sum() * data.devices < FEWEST_STEPS:
-        return None
-    shape = u[known].shape
-    volts, width = (
-        np.broadcast_to(x[known][:, None], shape).ravel() for x in (data.amplitude, data.width)
-    )
-    return fit_rates(u[known].ravel(), sign * step[known].ravel(), volts, width, sign)
-
-
-def _middle_pulse(data: PulseData, sign: int) -> NDArray[np.int_]:
-    """The pulse of median amplitude among those of the most used width."""
-    rows = np.flatnonzero((data.polarity == sign) & np.isfinite(data.amplitude + data.width))
-    widths, count = np.unique(data.width[rows], return_counts=True)
-    rows = rows[data.width[rows] == widths[count.argmax()]]
-    order = np.argsort(data.amplitude[rows], kind="stable")
-    return np.asarray(rows[order[order.size // 2]][None])
-
-
-def _step_of(
-    data: PulseData,
-    k: int,
-    position: FloatArray,
-    main: NDArray[np.int_],
-    response: PulseResponse,
-    law: RateLaw | None,
-) -> FloatArray:
-    """Mean signed step of pulse `k`, by its own curve where it is a main one; else NaN."""
-    amplitude, width, _ = data.pulse_of(k)
-    nothing = np.full(position.shape, np.nan)
-    if k in main or (amplitude, width) == (response.amplitude, response.width):
-        return response.step(position)
-    if law is None or amplitude is None or width is None:
-        return nothing
-    gate, usual = data.gate[k], response.gate
-    if usual is not None and np.isfinite(gate) and abs(gate - usual) > 1e-6:
-        return nothing
-    magnitude = np.interp(position, np.sort(law.positions), law.steps(amplitude, width))
-    return np.asarray(law.polarity * magnitude)
-
-
-def _mean_steps(
-    data: PulseData,
-    sign: int,
-    u: FloatArray,
-    main: NDArray[np.int_],
-    response: PulseResponse,
-    law: RateLaw | None,
-) -> FloatArray:
-    """Mean steps of all pulses of a polarity, NaN for the others."""
-    out = np.full(u.shape, np.nan)
-    for k in np.flatnonzero(data.polarity == sign):
-        out[k] = _step_of(data, int(k), u[k], main, response, law)
-    return out
-
-
-def _scales(mean: FloatArray, step: FloatArray) -> FloatArray:
-    known = np.isfinite(mean).all(axis=1)
-    # Large steps carry the scale: near the ends of the window noise and clipping prevail.
-    scale = np.sum(mean[known] * step[known], axis=0) / np.sum(mean[known] ** 2, axis=0)
-    return np.maximum(scale, 1e-3)
 
 
 def _half_select(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from cosim.behavioural.noise import NoiseLaws
 from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
-from cosim.behavioural.validity import Validity
+from cosim.behavioural.validity import UNCOVERED, OutsideCalibration, Validity
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -190,6 +191,13 @@ class BehaviouralDevice:
             base, steps=tuple(s * width / base.width for s in base.steps), width=width
         )
 
+    def uncovered(self, u: FloatArray, response: PulseResponse) -> NDArray[np.bool_]:
+        """Where in the window (`u`) no pulse like that of `response` was measured."""
+        rates = self.rates_up if response.polarity == 1 else self.rates_down
+        if rates is None or response.amplitude is None or response.width is None:
+            return np.zeros(np.shape(u), bool)
+        return rates.outside(u, response.amplitude, response.width)
+
     def pulse(
         self,
         conductance: FloatArray,
@@ -201,9 +209,14 @@ class BehaviouralDevice:
         scale: FloatArray | float = 1.0,
     ) -> FloatArray:
         """Conductances [S] after one pulse on each device; without noise when `rng` is None."""
-        self.validity.check("conductance", conductance, "steps are those at the range's end")
+        inside = self.validity.check(
+            "conductance", conductance, "steps are those at the range's end"
+        )
         response = self.response(polarity, amplitude, width)
-        u = response.apply(self.normalise(conductance), rng, scale)
+        u = self.normalise(conductance)
+        if inside and self.uncovered(u, response).any():
+            warnings.warn(UNCOVERED, OutsideCalibration, stacklevel=2)
+        u = response.apply(u, rng, scale)
         return self.conductance(np.clip(u, *self.bounds))
 
     def train(

@@ -183,6 +183,10 @@ def times(log_rates: FloatArray, spacing: float) -> FloatArray:
 @lru_cache(maxsize=4096)
 def _steps(law: RateLaw, volts: float, width: float) -> FloatArray:
     grid = np.linspace(0.0, law.position.high - law.position.low, GRID)
-    clock = times(law.log_rates(np.array([volts]))[0], float(grid[1]))
-    moved = np.interp(clock + law.stretch(np.array([width]))[0], clock, grid) - grid
+    logs = law.log_rates(np.array([volts]))[0]
+    clock = times(logs, float(grid[1]))
+    stop = clock + law.stretch(np.array([width]))[0]
+    # Beyond the last point the rate there is held.
+    after = np.maximum(stop - clock[-1], 0.0) * np.exp(logs[-1])
+    moved = np.interp(stop, clock, grid) + after - grid
     return moved if law.polarity > 0 else moved[::-1]

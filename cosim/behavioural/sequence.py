@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
 from cosim.behavioural.response import PulseResponse
-from cosim.behavioural.validity import OutsideCalibration, warn_outside
+from cosim.behavioural.validity import UNCOVERED, OutsideCalibration, warn_outside
 
 if TYPE_CHECKING:
     import xarray
@@ -48,7 +48,7 @@ def walk(
     out = np.empty((signs.size, *u.shape))
     flags = np.zeros(out.shape, bool)
     known = device.validity
-    lowest, highest = np.inf, -np.inf
+    lowest, highest, alone = np.inf, -np.inf, False
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always", OutsideCalibration)
         responses: dict[Any, tuple[PulseResponse, bool]] = {}
@@ -62,13 +62,15 @@ def walk(
             flags[n] = strange | beyond
             if beyond.any():
                 lowest, highest = min(lowest, float(g.min())), max(highest, float(g.max()))
-            rates = device.rates_up if pulse[0] > 0 else device.rates_down
-            if rates is not None and response.amplitude is not None and response.width is not None:
-                flags[n] |= rates.outside(u, response.amplitude, response.width)
+            strangers = device.uncovered(u, response)
+            alone |= bool((strangers & ~flags[n]).any())
+            flags[n] |= strangers
             u = np.clip(response.apply(u, rng), *device.bounds)
             out[n] = u
     for text in dict.fromkeys(str(w.message) for w in given):
         warnings.warn(text, OutsideCalibration, stacklevel=3)
+    if alone:
+        warnings.warn(UNCOVERED, OutsideCalibration, stacklevel=3)
     if known.conductance is not None and lowest < np.inf:
         far = lowest if lowest < known.conductance[0] else highest
         warn_outside(

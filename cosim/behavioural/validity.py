@@ -23,6 +23,12 @@ UNITS = {
 }
 
 
+UNCOVERED = (
+    "a pulse at a conductance where none like it was measured lies outside the calibrated range: "
+    "the law between and beyond measured ones is used"
+)
+
+
 class OutsideCalibration(UserWarning):
     """A calibrated law is used outside the data it was fitted to."""
 

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from compact_models import noise
 from compact_models.errors import CalibrationError, CosimError, DataError
-from cosim.behavioural import DeviceSpread, NoiseLaws, OutsideCalibration, predict, soft_bounds
+from cosim import cli, unseen
+from cosim.behavioural import (
+    BehaviouralDevice,
+    DeviceSpread,
+    NoiseLaws,
+    OutsideCalibration,
+    predict,
+    soft_bounds,
+)
 from cosim.behavioural.pulse_data import PulseData
 from cosim.calibration import calibrate
 
@@ -190,10 +198,13 @@ def test_measured_amplitudes_widths_and_devices_give_a_law(tmp_path):
     assert len({(r["amplitude"], r["width"]) for r in result.report.by_pulse}) == 26
     assert max(r["rms"] for r in result.report.by_pulse) < 8e-3
     for volts, width in ((1.33, 1.5e-6), (-1.45, 4e-6), (-1.22, 1.2e-6)):
-        g = np.array([30e-6, 50e-6, 70e-6])
+        g = np.array([45e-6, 55e-6, 65e-6])
         truth = 10e-6 + 80e-6 * pulsed((g - 10e-6) / 80e-6, volts, width)
         got = device.pulse(g, int(np.sign(volts)), amplitude=volts, width=width)
         assert np.abs(got - truth).max() < 0.003 * device.window
+    with pytest.warns(OutsideCalibration, match="none like it was measured"):
+        far = device.pulse(np.array([83e-6]), 1, amplitude=1.3, width=2e-6)
+    assert 83e-6 < far[0] < 87e-6
     with pytest.warns(OutsideCalibration, match="amplitude up"):
         beyond = predict(device, [50e-6], [1.7], [2e-6])
     assert beyond["outside_calibration"].values.all()
@@ -407,6 +418,33 @@ def test_outliers_do_not_bend_the_law_for_other_pulses():
     grid = np.linspace(0.1, 0.8, 8)
     got = np.interp(grid, law.positions, law.steps(1.3, 2e-6))
     assert got == pytest.approx(pulsed(grid, 1.3, 2e-6) - grid, rel=0.02)
+
+
+def test_verb_reports_residuals_ranges_and_takes_several_files(tmp_path, capsys):
+    chip = write(tmp_path / "chip.csv", several_pulses())
+    assert cli.run(["calibrate", str(chip), str(chip), "--temperature", "25 degC"]) == 0
+    text = capsys.readouterr().out
+    for part in ("steps by pulse, %", "worst", "valid from", "298 K", "1.50 V", "as published"):
+        assert part in text, part
+    assert BehaviouralDevice.load(tmp_path / "device.json").rates_up is not None
+    assert cli.run(["calibrate", str(chip), "--temperature", "25 V"]) == 2
+    chip.write_text(chip.read_text().replace("1.35", "oops", 1))
+    assert cli.run(["calibrate", str(chip)]) == 2
+    assert "'amplitude' in line" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("worst", "status"), [(0.01, 0), (0.03, 1)])
+def test_verb_ends_with_1_beyond_two_percent(monkeypatch, capsys, worst, status):
+    row = unseen.UnseenRow(
+        name="random", width=1e-6, amplitudes=(1.0, 1.6), pulses=20, moved=0.3, worst=worst,
+        rms=0.002, product_worst=0.004, product_rms=0.003, outside=0.0,
+    )  # fmt: skip
+    fit = calibrate(dataset(curved_train(0.05, SEQUENCE)))
+    found = unseen.Unseen(fit=fit, rows=(row,), noisy_mean=0.01, noisy_spread=0.01)
+    monkeypatch.setattr(unseen, "compare_unseen", lambda **options: found)
+    assert cli.run(["calibrate", "unseen"]) == status
+    assert "within 2%" in capsys.readouterr().out
+    assert cli.run(["calibrate", "unseen", "--json"]) == status
 
 
 def test_data_that_cannot_support_a_fit_is_refused():
