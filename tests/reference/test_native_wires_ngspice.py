@@ -22,14 +22,21 @@ from netlists.waveform import Waveform
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
 
 
+def array_of(shape, seed=0, **more):
+    states = np.random.default_rng(seed).uniform(0.8, 3.0, shape)
+    return Array(
+        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
+        rows=shape[0],
+        cols=shape[1],
+        parameters={"c_0": states},
+        **more,
+    )
+
+
 @pytest.mark.parametrize("drive", [Drive(), Drive(bit_line="both", source_line="end")])
 def test_settling_of_exaggerated_lines(ngspice, drive):
-    rng = np.random.default_rng(0)
-    array = Array(
-        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
-        rows=2,
-        cols=3,
-        parameters={"c_0": rng.uniform(0.8, 3.0, (2, 3))},
+    array = array_of(
+        (2, 3),
         parasitics=Parasitics(
             r_row=200.0, r_col=200.0, r_word=2000.0, r_driver=100.0,
             c_row=1e-11, c_col=1e-11, c_word=2e-12,
@@ -67,14 +74,10 @@ def test_settling_of_exaggerated_lines(ngspice, drive):
     ],
 )
 def test_devices_store_charge(ngspice, size, layout, word, wires):
-    rng = np.random.default_rng(0)
-    array = Array(
-        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
-        rows=size,
-        cols=size,
+    array = array_of(
+        (size, size),
         layout=layout,
         word_lines=word,
-        parameters={"c_0": rng.uniform(0.8, 3.0, (size, size))},
         parasitics=Parasitics(
             r_row=5.0 if layout == "crossing" else 0.0, r_col=5.0, r_driver=200.0, **wires
         ),
@@ -112,12 +115,9 @@ def test_devices_store_charge(ngspice, size, layout, word, wires):
 
 
 def test_a_pulse_that_moves_states(ngspice):
-    rng = np.random.default_rng(1)
-    array = Array(
-        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
-        rows=4,
-        cols=4,
-        parameters={"c_0": rng.uniform(0.8, 3.0, (4, 4))},
+    array = array_of(
+        (4, 4),
+        1,
         parasitics=Parasitics(
             r_row=5.0, r_col=5.0, r_word=100.0, r_driver=50.0, c_row=1e-15, c_col=1e-15,
             c_word=1e-15,
