@@ -85,31 +85,48 @@ def disturb(
 ) -> None:
     """Mean effect of half-selected pulses.
 
-    The update runs in an up and a down phase; a line fires its train once in each, at half
-    the voltage and with the polarity of the phase. So a device sees the pulses of its row
-    and of its column in both phases, less the coincidences in the phase of its own update.
+    Lines of positive and of negative inputs meet lines of positive and of negative errors
+    one pair of signs after the other; the pulses of a pair are up where the signs are equal
+    and down where they differ. A line repeats its train, at half the voltage, for each sign
+    among the lines of the other kind that fire: with inputs of one sign (pixels) a column
+    fires once. A device sees the pulses of its row and of its column, less the
+    coincidences in the pair of its own update.
     """
-    pulses_d = np.empty(d.shape[0], np.float32)
-    for j in range(d.shape[0]):
-        pulses_d[j] = count_bits(bits_d[j])
+    size = d.shape[0]
+    # Whether lines of positive (0) and of negative (1) sign fire.
+    rows, columns = np.zeros(2, np.float32), np.zeros(2, np.float32)
     for i in range(x.shape[0]):
-        pulses_x = np.float32(count_bits(bits_x[i]))
-        for j in range(d.shape[0]):
-            single = pulses_x + pulses_d[j]
-            if single == 0.0:
-                continue
-            ups, downs = single, single
-            both = bits_x[i] & bits_d[j]
-            if both != np.uint64(0):
-                n = 2.0 * count_bits(both)
-                if (x[i] > 0.0) == (d[j] > 0.0):
-                    ups -= n
-                else:
-                    downs -= n
-            u = (w[i, j] - planes[0, i, j]) / planes[1, i, j]
-            u += half * ups * mean_step(u, law[0]) * planes[2, i, j]
-            u -= half * downs * mean_step(u, law[1]) * planes[3, i, j]
-            w[i, j] = planes[0, i, j] + min(max(u, bounds[0]), bounds[1]) * planes[1, i, j]
+        if bits_x[i] != np.uint64(0):
+            rows[1 if x[i] < 0.0 else 0] = 1.0
+    ups_d, downs_d = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    negative = np.zeros(size, np.bool_)
+    every, firing, count = np.arange(size), np.empty(size, np.int64), 0
+    for j in range(size):
+        pulses = np.float32(count_bits(bits_d[j]))
+        if pulses > 0.0:
+            firing[count] = j
+            count += 1
+            sign = 1 if d[j] < 0.0 else 0
+            negative[j] = sign == 1
+            columns[sign] = 1.0
+            ups_d[j] = pulses * rows[sign]
+            downs_d[j] = pulses * rows[1 - sign]
+    for i in range(x.shape[0]):
+        own = bits_x[i]
+        pulses = np.float32(count_bits(own))
+        sign = 1 if x[i] < 0.0 else 0
+        ups_x, downs_x = pulses * columns[sign], pulses * columns[1 - sign]
+        low, span, rise, fall = planes[0, i], planes[1, i], planes[2, i], planes[3, i]
+        # Where a row rests only the columns that fire do anything.
+        for j in every if pulses > 0.0 else firing[:count]:
+            met = np.float32(2 * count_bits(own & bits_d[j]))
+            lifted = negative[j] == (sign == 1)
+            ups = ups_x + ups_d[j] - (met if lifted else np.float32(0.0))
+            downs = downs_x + downs_d[j] - (np.float32(0.0) if lifted else met)
+            u = (w[i, j] - low[j]) / span[j]
+            u += half * ups * mean_step(u, law[0]) * rise[j]
+            u -= half * downs * mean_step(u, law[1]) * fall[j]
+            w[i, j] = low[j] + min(max(u, bounds[0]), bounds[1]) * span[j]
 
 
 @nb.njit(cache=True, error_model="numpy")

@@ -104,8 +104,8 @@ def test_disturbance_costs_plain_sgd_points_and_leaves_version_four_its_publishe
     # Published 90.6 % and 89.08 %; network, epochs and pulse noise are not printed.
     assert none == pytest.approx(0.906, abs=0.03)
     assert small == pytest.approx(0.8908, abs=0.04)
-    # Published: 1.5 points. More is lost here: the miss stated in the study's head.
-    assert none - small == pytest.approx(0.037, abs=0.005)
+    # Published: 1.5 points.
+    assert 0.01 < none - small < 0.03
     assert accuracy["k = 0.005", "agad"] == pytest.approx(0.952, abs=0.005)
     assert accuracy["k = 0.03", "sgd"] < small - 0.2
 

@@ -99,7 +99,8 @@ def test_alternating_pulses_end_at_the_symmetry_weights():
 
 
 def test_half_selected_devices_drift_to_the_symmetry_point_and_k_zero_does_nothing():
-    x, d = np.array([[1.0, 0.0]], np.float32), np.array([[1.0, 0.0]], np.float32)
+    x = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
+    d = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
     moved = {}
     for k in (0.0, 0.05):
         array = DeviceArray(STEADY, 2, 2, pulses=Pulses(half_select=k))
@@ -111,6 +112,27 @@ def test_half_selected_devices_drift_to_the_symmetry_point_and_k_zero_does_nothi
     assert moved[0.05][0, 1] < -0.01
     assert moved[0.05][1, 0] < -0.01
     assert moved[0.05][1, 1] == 0.0
+
+
+def test_a_line_is_half_selected_once_for_each_sign_it_has_to_meet():
+    """One update; what its row and column get, in steps of k."""
+    moved = {}
+    for other in (0.0, 1.0, -1.0):
+        array = DeviceArray(STEADY, 3, 3, pulses=Pulses(length=1, half_select=0.01))
+        x = np.array([[1.0, 0.0, 0.0]], np.float32)
+        d = np.array([[1.0, other, 0.0]], np.float32)
+        array.update(x, d, array.step)
+        moved[other] = array.w / array.step
+    up = 0.01
+    # Down pulses come only where an error of the other sign is there to meet.
+    assert moved[0.0][0, 2] == pytest.approx(up, rel=0.05)
+    assert moved[1.0][0, 2] == pytest.approx(up, rel=0.05)
+    assert moved[-1.0][0, 2] == pytest.approx(0.0, abs=0.05 * up)
+    # Inputs are of one sign: a column fires once, with the sign of its error.
+    for other in (1.0, -1.0):
+        assert moved[other][1, 0] == pytest.approx(up, rel=0.05)
+        assert moved[other][1, 1] == pytest.approx(other * up, rel=0.05)
+        assert moved[other][1, 2] == 0.0
 
 
 def test_product_with_converters_is_close_and_without_is_exact():
