@@ -183,13 +183,14 @@ def unseen(size: int, count: int, seed: int, as_json: bool) -> int:
     click.echo(_steps(report.by_pulse))
     shown = [
         (r.name, show_quantity(r.width, "s"), f"{r.amplitudes[0]:.2f} to {r.amplitudes[1]:.2f} V",
-         *(f"{100 * v:.2f}" for v in (r.moved, r.worst, r.rms, r.product_worst, r.product_rms,
-                                      r.outside)), "yes" if r.within else "no")
+         *(f"{100 * v:.2f}" for v in (r.moved, r.worst, r.rms, r.wired_worst, r.product_worst,
+                                      r.product_rms, r.outside)), "yes" if r.within else "no")
         for r in found.rows
     ]  # fmt: skip
-    head = ("unseen sequence", "width", "amplitudes", "moved", "worst", "rms", "product worst",
-            "rms", "outside", f"within {LIMIT:.0%}")  # fmt: skip
-    click.echo(f"\n{size} x {size} cells, {count} pulses each; conductance in % of the window, "
+    head = ("unseen sequence", "width", "amplitudes", "moved", "worst", "rms", "worst, wires",
+            "product worst", "rms", "outside", f"within {LIMIT:.0%}")  # fmt: skip
+    click.echo(f"\n{size} x {size} cells, {count} pulses each; conductance in % of the window "
+               "(with wires: pulsed through them, an error of the array on top), "
                "products through wires in % of the largest current (rms: of the rms), share of "
                "steps that no data covered in %:")  # fmt: skip
     click.echo(table(head, shown))

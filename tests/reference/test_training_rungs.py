@@ -47,7 +47,8 @@ def test_unseen_amplitudes_widths_and_products_stay_within_two_percent():
     assert LIMIT == 0.02
     assert len(found.rows) == 5
     for row in found.rows:
-        assert row.worst < LIMIT, row
+        assert row.worst < 0.5 * LIMIT, row
+        assert row.wired_worst < LIMIT, row
         assert max(row.product_worst, row.product_rms) < LIMIT, row
         assert row.outside < 0.2, row
     assert max(row.moved for row in found.rows) > 0.3
