@@ -18,7 +18,7 @@ Definitions, each the counterpart of one number of the compact model:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,6 @@ class Factors:
     voltage_share: float
     energy_error: float
     degrees_of_freedom: float
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the values by name."""
-        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
 
 
 UNITS = {

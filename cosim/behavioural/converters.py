@@ -74,7 +74,3 @@ class Converter:
             out *= step
             np.minimum(out, kind(self.bound), out=out)
         return np.asarray(np.maximum(out, kind(-self.bound), out=out))
-
-    def saturated(self, values: FloatArray) -> float:
-        """Fraction of `values` that lies outside the range."""
-        return float(np.mean(np.abs(values) > self.bound)) if values.size else 0.0

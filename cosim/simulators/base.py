@@ -35,7 +35,8 @@ class RunProvenance:
     simulator, version : str
         Program name and version, e.g. ``"ngspice"``, ``"39"``.
     netlist_sha256 : str
-        Hash of the complete netlist text that describes the run.
+        Hash of the complete netlist text; in the native solver, which writes none, of the array
+        and its stimuli.
     wall_time : float
         Seconds the simulator took.
     warnings : tuple of str

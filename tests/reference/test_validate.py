@@ -1,7 +1,5 @@
 """The quick validation passes what the committed baseline passes."""
 
-import shutil
-
 import pytest
 
 from cosim.validation import baseline, regressions, validate
@@ -12,8 +10,7 @@ pytest.importorskip("skfem")
 @pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice")
-def test_nothing_that_passed_misses_now():
+def test_nothing_that_passed_misses_now(ngspice):
     rows = validate(quick=True, progress=False)
     worse = regressions(rows, baseline())
     assert not worse, [f"{r.id}: {r.ours} ({r.note})" for r in worse]
