@@ -203,7 +203,7 @@ class TikiTaka:
             self.h, self.chop, self.reference, self.average, self.counter, self.scales,
             xs, ds, rate, o.fast, a.step, c.step, o.every, reads, o.lift,
             np.float32(o.read_sigma * a.weight_range), o.memory, o.flip,
-            a.pulses.length, a.pulses.managed, a.half_select, c.half_select, a.rng,
+            a.pulses.length, a.pulses.managed, a.half_select, a.rng,
         )  # fmt: skip
 
     def state(self) -> State:

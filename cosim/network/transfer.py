@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 
 from cosim.network.kernels import pulse_outer
-from cosim.network.pulses import mean_step, pulse_row, some_pulses, whole_blocks
+from cosim.network.pulses import pulse_row, some_pulses, whole_blocks
 from cosim.network.random import GAUSS, next_gauss, next_uniform
 
 PLAIN, FILTERED, CHOPPED, DYNAMIC = 0, 1, 2, 3
@@ -22,7 +22,7 @@ PLAIN, FILTERED, CHOPPED, DYNAMIC = 0, 1, 2, 3
 @nb.njit(cache=True, error_model="numpy")
 def quiet_row(
     row: Any, mode: Any, a: Any, c: Any, c_planes: Any, c_law: Any, c_noise: Any, c_bounds: Any,
-    h: Any, reference: Any, average: Any, gain: Any, grain: Any, memory: Any, given: Any, rng: Any,
+    h: Any, reference: Any, average: Any, gain: Any, grain: Any, memory: Any, rng: Any,
 ) -> Any:  # fmt: skip
     """`transfer_row` without reading noise: nothing hangs on the device before."""
     size = a.shape[1]
@@ -40,7 +40,6 @@ def quiet_row(
         gathered[j] -= n * grain
         numbers[j] = abs(n)
         sides[j] = n < 0
-        given[j] = n
         found += abs(n)
     # Every reading takes a random number, also where it has no noise.
     pulse_row(row, c, c_planes, c_law, c_noise, c_bounds, numbers, sides, np.int32(1), rng)
@@ -66,16 +65,13 @@ def transfer_row(
     read_sigma: Any,
     memory: Any,
     flip: Any,
-    half: Any,
-    given: Any,
     rng: Any,
 ) -> Any:
     """Read one row of A and move C by what it says. Returns pulses given to C.
 
     `gain` turns a reading of A into a wanted change of C; `memory` is the weight of the
     newest reading in the running average that becomes the next reference (dynamic mode);
-    `flip` the probability that the row's chopper changes sign after the reading; `half` the
-    half-select ratio k of C; `given` (columns) holds the pulses afterwards, negative for down.
+    `flip` the probability that the row's chopper changes sign after the reading.
     """
     total = 0
     sign = chop[row]
@@ -83,7 +79,7 @@ def transfer_row(
     if quiet:
         total = quiet_row(
             row, mode, a, c, c_planes, c_law, c_noise, c_bounds, h, reference, average,
-            gain * sign, grain, memory, given, rng,
+            gain * sign, grain, memory, rng,
         )  # fmt: skip
     for j in range(0 if quiet else a.shape[1]):
         reading = a[row, j] + read_sigma * next_gauss(rng, GAUSS)
@@ -99,47 +95,14 @@ def transfer_row(
             n = min(int(abs(wanted)), 1)
             h[row, j] -= n * grain if wanted > 0.0 else -n * grain
         total += n
-        given[j] = n if wanted > 0.0 else -n
         if n > 0:
             some_pulses(c, row, j, n, wanted > 0.0, c_planes, c_law, c_noise, c_bounds, rng)
-    if half > 0.0 and total > 0:
-        disturb_around(row, c, c_planes, c_law, c_bounds, given, half)
     if mode >= CHOPPED and next_uniform(rng) < flip:
         chop[row] = -sign
         if mode == DYNAMIC:
             for j in range(a.shape[1]):
                 reference[row, j] = average[row, j]
     return total
-
-
-@nb.njit(cache=True, error_model="numpy")
-def disturb_around(
-    row: Any, c: Any, planes: Any, law: Any, bounds: Any, given: Any, half: Any
-) -> None:
-    """Mean effect of the half-selected pulses of one transfer to a row of C.
-
-    Columns fire as often as their device is pulsed, the row as often as the column that
-    fires most; up first, then down.
-    """
-    size = c.shape[1]
-    most_up, most_down = np.float32(0.0), np.float32(0.0)
-    firing, count = np.empty(size, np.int64), 0
-    for j in range(size):
-        if given[j] != 0:
-            firing[count] = j
-            count += 1
-            most_up = max(most_up, np.float32(given[j]))
-            most_down = max(most_down, np.float32(-given[j]))
-    every = np.arange(size)
-    for i in range(c.shape[0]):
-        for j in every if i == row else firing[:count]:
-            ups, downs = np.float32(max(given[j], 0)), np.float32(max(-given[j], 0))
-            if i == row:
-                ups, downs = most_up - ups, most_down - downs
-            u = (c[i, j] - planes[0, i, j]) / planes[1, i, j]
-            u += half * ups * mean_step(u, law[0]) * planes[2, i, j]
-            u -= half * downs * mean_step(u, law[1]) * planes[3, i, j]
-            c[i, j] = planes[0, i, j] + min(max(u, bounds[0]), bounds[1]) * planes[1, i, j]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -176,7 +139,6 @@ def transfer_batch(
     longest: Any,
     managed: Any,
     half: Any,
-    c_half: Any,
     rng: Any,
 ) -> Any:
     """Updates and transfers of a batch, sample after sample.
@@ -192,8 +154,6 @@ def transfer_batch(
         pair gets `fast` pulses a sample.
     lift : float
         Wanted change of C per reading of A relative to what was added to A.
-    half, c_half : float
-        Half-select ratio k of A and of C.
 
     Returns
     -------
@@ -202,7 +162,6 @@ def transfer_batch(
     bits_x = np.zeros(xs.shape[1], np.uint64)
     bits_d = np.zeros(ds.shape[1], np.uint64)
     chopped = np.empty(xs.shape[1], np.float32)
-    given = np.zeros(ds.shape[1], np.int64)
     on_a, on_c = 0, 0
     for s in range(xs.shape[0]):
         top_x, top_d = 0.0, 0.0
@@ -228,7 +187,7 @@ def transfer_batch(
             for _ in range(reads):
                 on_c += transfer_row(
                     counter[1], mode, a, c, c_planes, c_law, c_noise, c_bounds, h, chop,
-                    reference, average, gain, c_grain, read_sigma, memory, flip, c_half, given, rng,
+                    reference, average, gain, c_grain, read_sigma, memory, flip, rng,
                 )  # fmt: skip
                 counter[1] = (counter[1] + 1) % a.shape[0]
     return on_a, on_c
