@@ -3,6 +3,9 @@
 The gradient goes to a fast array A by parallel pulses. Row by row A is read and passed
 on to the weights C, directly (version 1) or through a digital matrix H that pulses C
 when it has gathered a whole step (version 2 and later).
+
+A transfer opens the word line of its row alone and grounds the columns that rest, so no
+device of C is half-selected; the parallel pulses on A, with all rows open, half-select.
 """
 
 from __future__ import annotations
