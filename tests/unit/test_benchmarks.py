@@ -112,8 +112,9 @@ def test_peak_memory_is_that_since_the_reset():
     before = peak_memory()
     if math.isnan(before):
         pytest.skip("this system does not tell")
-    block = np.ones(4_000_000)
-    assert peak_memory() > before + 20
+    # Above the size up to which malloc may hand out pages that are resident already.
+    block = np.ones(8_000_000)
+    assert peak_memory() > before + 40
     assert block.size
 
 
