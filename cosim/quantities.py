@@ -149,3 +149,14 @@ def show_quantity(value: float | None, unit: str = "", digits: int = 3) -> str:
     scaled = value / factor
     whole = len(str(int(abs(float(f"{scaled:.{digits - 1}e}")))))
     return f"{scaled:.{max(digits - whole, 0)}f} {prefix}{unit}"
+
+
+def show_span(seconds: float) -> str:
+    """Return a span of time in words, such as ``10 min`` or ``10 years``."""
+    spans = (("year", 3.156e7), ("day", 86400.0), ("h", 3600.0), ("min", 60.0))
+    for name, size in spans:
+        if seconds >= size:
+            number = f"{seconds / size:.3g}"
+            plural = "s" if name in ("year", "day") and number != "1" else ""
+            return f"{number} {name}{plural}"
+    return f"{seconds:.3g} s"

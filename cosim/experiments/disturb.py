@@ -32,6 +32,7 @@ from compact_models.errors import ConfigError, best_matches
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import Access
+from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -265,6 +266,7 @@ def run_study(
     return dataset
 
 
+@styled
 def plot_disturb(dataset: xr.Dataset) -> Any:
     """Draw k against the number of half pulses, with the published bound."""
     from matplotlib.figure import Figure

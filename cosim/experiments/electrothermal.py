@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compact_models.errors import ConfigError, best_matches
+from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -243,6 +244,7 @@ def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
     return variables
 
 
+@styled
 def figures_of(dataset: xr.Dataset, geometry: Any) -> list[tuple[str, Any]]:
     """Return the pictures of a study: maps of every state, dome temperature, sensitivity.
 

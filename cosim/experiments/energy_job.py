@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cosim.style import styled
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -163,6 +165,7 @@ def _table(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     return ["size", *(text for *_, text in columns)], rows
 
 
+@styled
 def plot_settling(dataset: xr.Dataset) -> Any:
     """Draw settling of products and updates against the size, beside read and pulse."""
     from matplotlib.figure import Figure
@@ -187,6 +190,7 @@ def plot_settling(dataset: xr.Dataset) -> Any:
     return figure
 
 
+@styled
 def plot_energy(dataset: xr.Dataset) -> Any:
     """Draw the energy of a product by part against the size."""
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.experiments.job_parts import job_figure, job_plot, job_provenance, job_result
+from cosim.quantities import show_span
 
 if TYPE_CHECKING:
     from cosim.pipeline import JobResult
@@ -122,7 +123,7 @@ class Retention:
         )
         dataset.to_netcdf(folder / "retention.nc", engine="h5netcdf")
         figures = [
-            job_figure(f"overlap_{t:g}", f"mean overlap of neighbours after {t:g} s",
+            job_figure(f"overlap_{t:g}", f"mean overlap of neighbours after {show_span(float(t))}",
                     100.0 * float(dataset.overlap.sel(time=t).mean()), "%",
                     **({"low": 8.64, "high": 10.56, "required": True} if t == 600.0 else {}))
             for t in dataset.time.values

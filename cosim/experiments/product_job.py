@@ -11,6 +11,7 @@ import numpy as np
 
 from cosim.errors import ConfigError
 from cosim.experiments.job_parts import job_figure, job_plot, job_provenance
+from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -149,6 +150,7 @@ class ProductError:
         )
 
 
+@styled
 def plot_steps(dataset: xr.Dataset) -> Any:
     """Draw the error of every step as a bar, one panel a time, with the published value."""
     from matplotlib.figure import Figure

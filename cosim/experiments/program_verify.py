@@ -20,6 +20,7 @@ from compact_models.errors import ConfigError
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import Access, selector
 from cosim.experiments.retention import overlaps
+from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -278,6 +279,7 @@ def run_study(
     return dataset
 
 
+@styled
 def plot_levels(dataset: xr.Dataset) -> Any:
     """Draw the cumulative distribution of every level, programmed and relaxed."""
     from matplotlib import colormaps

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError, best_matches
+from cosim.quantities import show_span
+from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,7 +102,7 @@ def run_study(
     if progress:
         for t, o, s in zip(c["times"], overlap, spread, strict=True):
             print(
-                f"{t:>12.6g} s: spread {s * 1e6:.3f} uS, mean overlap {o.mean():.1%}",
+                f"{show_span(t):>8}: spread {s * 1e6:.3f} uS, mean overlap {o.mean():.1%}",
                 file=sys.stderr,
             )
     dataset = xr.Dataset(
@@ -132,6 +134,7 @@ def run_study(
     return dataset
 
 
+@styled
 def plot_retention(dataset: xr.Dataset) -> Any:
     """Draw the distributions of the levels at every time."""
     from matplotlib import colormaps
@@ -148,6 +151,6 @@ def plot_retention(dataset: xr.Dataset) -> Any:
             ordered = np.sort(values.isel(level=index).values) * 1e6
             axis.plot(ordered, share, color=colours[index], linewidth=1.0)
         axis.set_ylabel("cells [%]")
-        axis.set_title(f"{float(time):.3g} s, mean overlap {overlap.mean():.1%}", fontsize=9)
+        axis.set_title(f"{show_span(float(time))}: mean overlap {overlap.mean():.1%}")
     axes[-1].set_xlabel("conductance [uS]")
     return figure

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cosim import plot
+from cosim.quantities import show_span
 from cosim.report import Plot, Section, write_page
 
 COLOURS = {"fp": plot.INK, "agad": plot.BLUE, "sgd": plot.ORANGE}
@@ -17,7 +18,6 @@ NAMES = {
     "fp": "floating point", "sgd": "plain analog SGD", "agad": "AGAD", "ttv1": "Tiki-Taka",
     "ttv2": "Tiki-Taka 2", "cttv2": "chopped Tiki-Taka 2", "mixed": "mixed precision",
 }  # fmt: skip
-SPANS = {1.0: "1 s", 60.0: "1 min", 3600.0: "1 h", 86400.0: "1 day", 3.156e8: "10 years"}
 
 
 def write_training_page(result: Mapping[str, Any], folder: Path, title: str) -> Path:
@@ -81,7 +81,7 @@ def _inference(result: Mapping[str, Any]) -> Section:
     head = ["acceptance range", "time", "mean accuracy", "standard deviation", "programmings"]
     table = [
         (
-            f"{s['acceptance_range']:.1%}", span(s["time"]), _show(s["mean"], "accuracy"),
+            f"{s['acceptance_range']:.1%}", show_span(s["time"]), _show(s["mean"], "accuracy"),
             _show(s["std"], "accuracy"), s["seeds"],
         )
         for s in result["summary"]
@@ -100,11 +100,6 @@ def _inference(result: Mapping[str, Any]) -> Section:
         tables={"": (head, table)},
         provenance={"fingerprint of the study": result["fingerprint"]},
     )
-
-
-def span(seconds: float) -> str:
-    """A time as people say it."""
-    return SPANS.get(seconds, f"{seconds:.3g} s")
 
 
 def _join(values: set[Any]) -> str:
@@ -211,7 +206,7 @@ def inference_picture(rows: Sequence[Mapping[str, Any]], floating: float) -> Any
         name = f"acceptance range {100 * width:g} %"
         axes.plot(aside * np.array(times), means, color=colour, label=name)
     axes.set_xscale("log")
-    axes.set_xticks(times, [span(t) for t in times], minor=False)
+    axes.set_xticks(times, [show_span(t) for t in times], minor=False)
     axes.minorticks_off()
     axes.set_xlabel("time since programming")
     axes.set_ylabel("accuracy / %")
