@@ -70,8 +70,8 @@ class UnseenRow:
 
     @property
     def within(self) -> bool:
-        """Conductances and products within 2 %; without wires while writing."""
-        return max(self.worst, self.product_worst, self.product_rms) <= LIMIT
+        """Conductances, with and without wires while writing, and products within 2 %."""
+        return max(self.worst, self.wired_worst, self.product_worst, self.product_rms) <= LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)

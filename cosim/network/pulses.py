@@ -93,6 +93,14 @@ def pulse_row(
     full = np.int32((1 << LANES) - 1)
     k, lanes = 0, full
     while k < size:
+        if read == 0:
+            pulsed = np.int32(0)
+            for j in range(k, k + LANES):
+                pulsed |= numbers[j]
+            if pulsed == 0:
+                k += LANES
+                lanes = full
+                continue
         if k + LANES > size:
             lanes &= np.int32((1 << (size - k)) - 1)
         rng[0], hard = pulse_block(
