@@ -93,9 +93,16 @@ class Forming:
         check_range("rate", self.rate, 1e-3, 1e9, "V/s")
         check_range("resolution", self.resolution, 1e-4, 0.5, "V")
         check_range("width", self.width, 1e-9, 10.0, "s")
-        check_range("start", self.start, self.resolution, self.stop, "V")
         if self.mode not in ("sweep", "pulse"):
             raise ConfigError(thing="mode of Forming", value=self.mode, limit="sweep, pulse")
+        if self.mode == "pulse":
+            check_range("start", self.start, self.resolution, self.stop, "V")
+        elif self.voltages.size < 2:
+            raise ConfigError(
+                thing="resolution of Forming leaves a single point of the sweep [V]",
+                value=self.resolution,
+                limit=f"at most the highest voltage, {self.stop:g} V",
+            )
         if "phi" not in {s.name for s in self.array.cell.reram.states}:
             raise ConfigError(
                 thing="Forming of a device that does not form",
@@ -253,12 +260,12 @@ class Forming:
         across = result.at("cell_voltage", times)
         final = final_states(array, result)
         formed = final["final_phi"] > 0.5
-        jump = np.argmax(np.diff(current, axis=0), axis=0)
-        voltages = self.voltages
-        at = np.take_along_axis(current, jump[None] + 1, axis=0)[0]
-        voltage = voltages[jump + 1]
+        # From 0 A: the first pulse may form a cell already.
+        jump = np.argmax(np.diff(current, axis=0, prepend=0.0), axis=0)
+        at = np.take_along_axis(current, jump[None], axis=0)[0]
+        voltage = self.voltages[jump]
         if self.mode == "sweep":
-            voltage = self._refine(result, times, jump, current)
+            voltage = self._refine(result, times, np.maximum(jump, 1), current)
         pristine = array.initial_state("phi") < 0.5
         nothing = np.where(formed & pristine, 1.0, np.nan)
         return {
@@ -278,14 +285,14 @@ class Forming:
         jump: NDArray[np.intp],
         current: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Voltage at which the current is half-way through its jump, between curve points."""
+        """Voltage at which the current is half-way through its jump to a curve point."""
         exact = np.empty(jump.shape)
         fine = result["cell_current"]
         for cell in np.ndindex(*jump.shape):
             k = int(jump[cell])
-            inside = (result.axis >= times[k]) & (result.axis <= times[k + 1])
-            half = 0.5 * (current[(k, *cell)] + current[(k + 1, *cell)])
+            inside = (result.axis >= times[k - 1]) & (result.axis <= times[k])
+            half = 0.5 * (current[(k - 1, *cell)] + current[(k, *cell)])
             above = inside & (fine[(slice(None), *cell)] >= half)
-            time = result.axis[np.argmax(above)] if above.any() else times[k + 1]
+            time = result.axis[np.argmax(above)] if above.any() else times[k]
             exact[cell] = time * self.rate
         return exact
