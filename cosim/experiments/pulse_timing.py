@@ -43,6 +43,10 @@ class PulseTiming:
         """When the edges of the pulses begin, shape (count,) [s]."""
         return np.asarray(self.read_width + self.period * np.arange(count), dtype=np.float64)
 
+    def tops(self, count: int) -> FloatArray:
+        """When the flat tops of the pulses end, shape (count,) [s]."""
+        return np.asarray(self.starts(count) + self.rise + self.width, dtype=np.float64)
+
     def reads(self, count: int) -> FloatArray:
         """When the reads are taken: before the first pulse, and after every one [s]."""
         ends = self.period * np.arange(count + 1) + _READ_AT * self.read_width

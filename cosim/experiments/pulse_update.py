@@ -14,13 +14,14 @@ from cosim.experiments.base import (
     check_array,
     check_count,
     check_range,
-    final_states,
     state_probes,
     with_spread,
 )
 from cosim.experiments.cell_run import run_cells
-from cosim.experiments.cells import Group, Outputs, run_patiently
-from cosim.experiments.cycles import cycle_spreads, draw_cycles, in_one_run, vary
+from cosim.experiments.cells import Group, Outputs
+from cosim.experiments.cycles import cycle_spreads
+from cosim.experiments.pulse_data import pulse_variables, trains_of
+from cosim.experiments.pulse_segments import measure_pulses
 from cosim.experiments.pulse_timing import PulseTiming
 from cosim.simulators.base import Result, Simulator, get_simulator
 from netlists.analysis import Options, Transient
@@ -33,15 +34,11 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from compact_models.parameters import Spread
-
 FloatArray = NDArray[np.float64]
 
 # Measured on 40 SET and 40 RESET pulses against reltol 1e-5: reads are within 3e-4, their changes
 # within 1e-3, for an eighth of the time.
 _OPTIONS = Options(method="gear", reltol=1e-3, step_tolerance=50.0)
-_SEGMENT = 200  # pulses of one ngspice run: its piecewise-linear sources are searched linearly
-_TRAIN = 1000  # equal pulses from which the native solver skips some: tested to 0.1 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +118,8 @@ class PulseUpdate:
     def __post_init__(self) -> None:
         """Check the values before anything runs."""
         check_array(self.array)
-        check_range("set", self.set, 0.0, 4.0, "V")
-        check_range("reset", self.reset, -4.0, 0.0, "V")
+        check_range("set", self.set, 1e-3, 4.0, "V")
+        check_range("reset", self.reset, -4.0, -1e-3, "V")
         check_range("width", self.width, 1e-10, 1.0, "s")
         check_range("rise", self.rise, 1e-12, 1e-3, "s")
         check_range("read_width", self.read_width, 1e-10, 1.0, "s")
@@ -150,9 +147,7 @@ class PulseUpdate:
             return np.sign(self.amplitudes).astype(np.int64)
         if self.sequence is not None:
             return np.asarray(self.sequence, dtype=np.int64)
-        trains = [1] * self.pulses + [-1] * self.pulses
-        tail = [1 if k % 2 == 0 else -1 for k in range(self.alternating)]
-        return np.array(trains * self.cycles + tail, dtype=np.int64)
+        return trains_of(self.pulses, self.cycles, self.alternating)
 
     @property
     def amplitude(self) -> FloatArray:
@@ -185,8 +180,9 @@ class PulseUpdate:
         -------
         xarray.Dataset
             ``conductance`` (pulse, row, col) [S] after every pulse, ``initial_conductance``
-            (row, col) [S]; ``polarity``, ``amplitude`` [V], ``width`` [s], ``gate`` [V] (pulse);
-            ``final_<state>``, ``status`` (row, col).
+            (row, col) [S]; ``pulse_current`` (pulse, row, col) [A] at the end of the flat top, NaN
+            in long trains of which the solver skips pulses; ``polarity``, ``amplitude`` [V],
+            ``width`` [s], ``gate`` [V] (pulse); ``final_<state>``, ``status`` (row, col).
 
         Raises
         ------
@@ -200,7 +196,19 @@ class PulseUpdate:
         spreads = cycle_spreads(array) if self.cycle_spread else {}
 
         def measure(group: Group, progress: bool) -> tuple[Outputs, list[Result]]:
-            return self._measure(group, spreads, simulator, seed, progress)
+            return measure_pulses(
+                group,
+                self.amplitude,
+                self.timing,
+                lambda varied, part: self.testbench(
+                    varied.array, part, seed=seed, attachments=varied.attachments
+                ),
+                read_voltage=self.read_voltage,
+                spreads=spreads,
+                simulator=simulator,
+                seed=seed,
+                progress=progress,
+            )
 
         run = run_cells(
             self,
@@ -212,88 +220,27 @@ class PulseUpdate:
             cache=cache,
             label="pulses",
         )
-        outputs = run.outputs
-        polarity = self.polarity
-        attributes = {
-            "read_voltage": self.read_voltage,
-            "read_gate": self.read_gate,
-            "cycle_spread": self.cycle_spread,
-        }
-        up = polarity > 0
         return run.dataset(
-            {
-                "conductance": (
-                    ("pulse", "row", "col"),
-                    outputs["conductance"][1:],
-                    "S",
-                    "cell conductance read after the pulse",
-                ),
-                "initial_conductance": (
-                    ("row", "col"),
-                    outputs["conductance"][0],
-                    "S",
-                    "cell conductance before the first pulse",
-                ),
-                "polarity": (("pulse",), polarity, "1", "direction of the pulse"),
-                "amplitude": (("pulse",), self.amplitude, "V", "bit line to source line"),
-                "width": (("pulse",), np.full(polarity.shape, self.width), "s", "flat top"),
-                "gate": (
-                    ("pulse",),
-                    np.where(up, self.set_gate, self.reset_gate),
-                    "V",
-                    "word line during the pulse",
-                ),
+            pulse_variables(
+                run.outputs["conductance"],
+                run.outputs["pulse_current"],
+                self.amplitude,
+                self.polarity,
+                self.width,
+                np.where(self.polarity > 0, self.set_gate, self.reset_gate),
+            ),
+            coordinates={"pulse": (("pulse",), np.arange(self.polarity.size), "1", "pulse number")},
+            attributes={
+                "read_voltage": self.read_voltage,
+                "read_gate": self.read_gate,
+                "cycle_spread": self.cycle_spread,
             },
-            coordinates={"pulse": (("pulse",), np.arange(polarity.size), "1", "pulse number")},
-            attributes=attributes,
         )
-
-    def _measure(
-        self,
-        group: Group,
-        spreads: dict[str, Spread],
-        simulator: Simulator,
-        seed: int,
-        progress: bool,
-    ) -> tuple[Outputs, list[Result]]:
-        """All pulses of a group, segment by segment, the state carried on."""
-        from tqdm import tqdm
-
-        amplitude = self.amplitude
-        names = tuple(spreads)
-        z = draw_cycles(group, names, amplitude.size, seed)
-        length = _SEGMENT if in_one_run(simulator) or not names else 1
-        if not names and amplitude.size >= _TRAIN and hasattr(simulator, "with_trains"):
-            simulator, length = simulator.with_trains(_TRAIN), amplitude.size
-        conductance: list[FloatArray] = []
-        results: list[Result] = []
-        array = group.array
-        segments = range(0, amplitude.size, length)
-        for first in tqdm(segments, desc="pulses", disable=not progress, leave=False):
-            part = slice(first, first + length)
-            size = amplitude[part].size
-            run = vary(array, spreads, simulator, self.timing.starts(size), self.rise, z[part])
-            result = run_patiently(
-                run.simulator,
-                self.testbench(run.array, amplitude[part], seed=seed, attachments=run.attachments),
-            )
-            reads = result.at("cell_current", self.timing.reads(size))
-            conductance.append(reads[0 if first == 0 else 1 :] / self.read_voltage)
-            # Only the last result's waveforms are still needed.
-            results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))
-            array = array.with_states(final_states(array, result))
-        outputs = {"conductance": np.concatenate(conductance), **final_states(array, result)}
-        return outputs, results
 
     @property
     def timing(self) -> PulseTiming:
         """When every pulse and read begins."""
         return PulseTiming(width=self.width, read_width=self.read_width, rise=self.rise)
-
-    @property
-    def period(self) -> float:
-        """Duration of one pulse with its read [s]."""
-        return self.timing.period
 
     def netlist(self, seed: int = 0) -> str:
         """Complete netlist: all pulses on all cells at once, no cycle-to-cycle spread."""

@@ -199,7 +199,7 @@ def test_segments_do_not_change_the_result(
 ) -> None:
     experiment = PulseUpdate(array().with_parameters(c_0=HRS), pulses=3)
     whole = experiment.run(simulator=ngspice, seed=1, progress=False)
-    monkeypatch.setattr("cosim.experiments.pulse_update._SEGMENT", 2)
+    monkeypatch.setattr("cosim.experiments.pulse_segments._SEGMENT", 2)
     parts = experiment.run(simulator=ngspice, seed=1, progress=False)
     np.testing.assert_allclose(parts["conductance"], whole["conductance"], rtol=1e-3)
     assert whole.attrs["netlists"] == 1
