@@ -81,12 +81,8 @@ def load_model(name: str, parameters: str | Path | ParameterSet | None = None) -
     module = importlib.import_module(_MODELS[name])
     own = ParameterSet.load(name)
     if parameters is None:
-        chosen = own
-    else:
-        chosen = (
-            parameters if isinstance(parameters, ParameterSet) else ParameterSet.load(parameters)
-        )
-        chosen = chosen.conformed_to(own)
+        return module.build(own)
+    chosen = parameters if isinstance(parameters, ParameterSet) else ParameterSet.load(parameters)
     if chosen.model != name:
         raise ParameterError(
             thing=f"parameter set '{chosen.name}' belongs to another model",
@@ -94,7 +90,7 @@ def load_model(name: str, parameters: str | Path | ParameterSet | None = None) -
             limit=name,
             next_step="Load that model instead, or choose another file",
         )
-    return module.build(chosen)
+    return module.build(chosen.conformed_to(own))
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from compact_models.emit.functions import Kernels, compile_model
 from compact_models.errors import ModelError
+from compact_models.inputs import common_shape, finite
 from compact_models.model import Branch, CompactModel, p
 from compact_models.nmos_3v3_equations import (
     TERMINALS,
@@ -58,7 +59,7 @@ class Nmos3v3(CompactModel):
         Raises
         ------
         ModelError
-            If a potential is not finite.
+            If a number is not finite, or shapes do not fit together.
         ParameterError
             If there is no parameter of that name.
 
@@ -70,19 +71,14 @@ class Nmos3v3(CompactModel):
         0.0024
         """
         self.check_parameters(parameters)
-        potentials = {"drain": drain, "gate": gate, "source": source, "bulk": bulk}
-        for name, value in potentials.items():
-            if not np.all(np.isfinite(np.asarray(value, dtype=float))):
-                raise ModelError(
-                    thing=f"{self.name}: potential of the {name} must be finite [V]",
-                    value=value,
-                    next_step="Correct the bias",
-                )
+        given = {"drain": drain, "gate": gate, "source": source, "bulk": bulk}
+        potentials = {
+            n: finite(value, f"{self.name}: potential of the {n} [V]") for n, value in given.items()
+        }
+        own = {n: finite(value, f"{self.name}: {n}") for n, value in parameters.items()}
         kernels = _compiled(self)
-        numbers: dict[str, ArrayLike] = {**self.parameters, **parameters}
-        shape = np.broadcast_shapes(
-            *(np.shape(value) for value in (*potentials.values(), *parameters.values()))
-        )
+        shape = common_shape(self.name, potentials | own)
+        numbers: dict[str, ArrayLike] = {**self.parameters, **own}
         nodes = np.array([np.broadcast_to(potentials[n], shape) for n in kernels.nodes], float)
         values = np.array([np.broadcast_to(numbers[n], shape) for n in kernels.parameters], float)
         states = np.zeros((0, *shape))
@@ -98,8 +94,14 @@ class Nmos3v3(CompactModel):
         gate : array_like
             Gate voltage [V].
         voltage : float
-            Drain-source voltage [V].
+            Drain-source voltage [V]; not 0.
         """
+        if not voltage:
+            raise ModelError(
+                thing=f"{self.name} has no on-resistance at this voltage [V]",
+                value=voltage,
+                limit="not 0",
+            )
         return voltage / self.current(gate=gate, drain=voltage, **parameters)
 
 

@@ -70,11 +70,9 @@ from __future__ import annotations
 
 import sympy as sp
 
+from compact_models.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from compact_models.functions import softplus
 from compact_models.model import Definition, define, p, v
-
-BOLTZMANN = 1.380649e-23
-ELEMENTARY_CHARGE = 1.602176634e-19
 
 TERMINALS = ("drain", "gate", "source", "bulk")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compact_models.errors import ParameterError
+from compact_models.errors import ParameterError, best_matches
+from compact_models.units import check_unit
 
 
 class Provenance(StrEnum):
@@ -41,6 +43,22 @@ class Spread:
     relative: bool = True
     distribution: Literal["normal", "lognormal"] = "normal"
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma < np.inf:
+            raise ParameterError(thing="sigma of a spread", value=self.sigma, limit=">= 0")
+        if self.distribution not in ("normal", "lognormal"):
+            raise ParameterError(
+                thing="distribution of a spread",
+                value=self.distribution,
+                limit="normal or lognormal",
+            )
+
+    def in_units(self, factor: float) -> Spread:
+        """Return the spread of a value that is written in other units, `factor` times as large."""
+        if self.relative or self.distribution == "lognormal":
+            return self
+        return replace(self, sigma=self.sigma * factor)
 
     def draw(
         self, value: float, rng: np.random.Generator, shape: tuple[int, ...]
@@ -106,3 +124,72 @@ class Parameter:
                 thing=f"calibrated parameter '{self.name}' does not say what it was fitted to",
                 next_step="Add calibrated_to = '...'",
             )
+
+    def in_units(self, unit: str, factor: float) -> Parameter:
+        """Return the same parameter in another unit: everything in it times `factor`."""
+        return replace(
+            self,
+            unit=unit,
+            value=self.value * factor,
+            minimum=self.minimum * factor,
+            maximum=self.maximum * factor,
+            dtod=self.dtod and self.dtod.in_units(factor),
+            ctoc=self.ctoc and self.ctoc.in_units(factor),
+        )
+
+    @classmethod
+    def read(cls, name: str, entry: Any, path: Path) -> Self:
+        """Make a parameter from its table in a file.
+
+        Parameters
+        ----------
+        name : str
+        entry : dict
+            With value, unit, source, provenance, and what else a Parameter has.
+        path : Path
+            Named in errors.
+
+        Raises
+        ------
+        ParameterError
+            If a key is unknown or missing, or what it holds is of the wrong kind.
+        """
+        where = f"{path}: parameter '{name}'"
+        if not isinstance(entry, dict):
+            raise ParameterError(
+                thing=f"{where} is not a table",
+                value=entry,
+                next_step=f"Write [parameters.{name}] with value, unit, source, provenance",
+            )
+        known = {f.name for f in fields(cls)} - {"name"}
+        for key in entry:
+            if key not in known:
+                raise ParameterError(
+                    thing=f"{where} has an unknown key",
+                    value=key,
+                    next_step=best_matches(key, known),
+                )
+        for key in ("value", "unit", "source", "provenance"):
+            if key not in entry:
+                raise ParameterError(thing=f"{where} has no {key}", next_step=f"Add {key} = ...")
+        for key in ("unit", "source", "description", "calibrated_to"):
+            if not isinstance(entry.get(key, ""), str):
+                raise ParameterError(thing=f"{where}: {key} is no text", value=entry[key])
+        check_unit(name, entry["unit"])
+        given = dict(entry)
+        try:
+            given["provenance"] = Provenance(entry["provenance"])
+        except ValueError:
+            raise ParameterError(
+                thing=f"{where} has an unknown provenance",
+                value=entry["provenance"],
+                limit=", ".join(Provenance),
+            ) from None
+        try:
+            given |= {kind: Spread(**entry[kind]) for kind in ("dtod", "ctoc") if kind in entry}
+            return cls(name=name, **{**given, "value": float(entry["value"])})
+        except (TypeError, ValueError) as error:
+            raise ParameterError(
+                thing=f"{where} holds what is no number: {error}",
+                limit="value, minimum, maximum: numbers; dtod, ctoc: tables with sigma",
+            ) from None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError, best_matches
 from compact_models.parameter import Parameter, Provenance, Spread
-from compact_models.units import check_unit, conversion_factor
+from compact_models.units import conversion_factor
 
 __all__ = ["Parameter", "ParameterSet", "Provenance", "Spread", "available"]
 
@@ -156,17 +156,13 @@ class ParameterSet(Mapping[str, float]):
         Raises
         ------
         ParameterError
-            If a name is unknown to the reference, or a unit has another dimension.
+            If a name is unknown to the reference, or a unit has another dimension or zero.
         """
         merged = dict(reference.parameters)
         for name, parameter in self.parameters.items():
             wanted = reference.parameter(name).unit
             factor = conversion_factor(name, parameter.unit, wanted)
-            merged[name] = (
-                parameter
-                if factor == 1.0
-                else replace(parameter, value=parameter.value * factor, unit=wanted)
-            )
+            merged[name] = parameter if factor == 1.0 else parameter.in_units(wanted, factor)
         return replace(self, parameters=merged)
 
     def sample(
@@ -225,68 +221,25 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(p.stem for p in FOLDER.glob("*.toml")))
 
 
-_KEYS = {
-    "value", "unit", "source", "provenance", "description", "calibrated_to",
-    "dtod", "ctoc", "minimum", "maximum",
-}  # fmt: skip
-
-
 def _from_table(table: dict[str, Any], path: Path) -> ParameterSet:
-    head = table.get("device", {})
-    entries = table.get("parameters", {})
-    unknown = set(table) - {"device", "parameters"}
-    missing = {"name", "model"} - set(head)
-    if unknown or missing or not entries:
+    head, entries = table.get("device", {}), table.get("parameters", {})
+    wrong = set(table) - {"device", "parameters"}
+    if not isinstance(entries, dict) or not entries:
+        wrong.add("parameters")
+    if not isinstance(head, dict):
+        wrong.add("device")
+    else:
+        words = {"name": None, "model": None, "citation": "", **head}
+        wrong |= {key for key in ("name", "model", "citation") if not isinstance(words[key], str)}
+    if wrong:
         raise ParameterError(
             thing=f"parameter file {path} lacks its sections",
-            value=sorted(unknown or missing or {"parameters"}),
+            value=sorted(wrong),
             limit="[device] with name, model, citation; [parameters.NAME] for each number",
         )
     return ParameterSet(
         name=head["name"],
         model=head["model"],
         citation=head.get("citation", ""),
-        parameters={name: _parameter(name, entry, path) for name, entry in entries.items()},
+        parameters={name: Parameter.read(name, entry, path) for name, entry in entries.items()},
     )
-
-
-def _parameter(name: str, entry: Any, path: Path) -> Parameter:
-    if not isinstance(entry, dict):
-        raise ParameterError(
-            thing=f"{path}: parameter '{name}' is not a table",
-            value=entry,
-            next_step=f"Write [parameters.{name}] with value, unit, source, provenance",
-        )
-    for key in entry:
-        if key not in _KEYS:
-            raise ParameterError(
-                thing=f"{path}: parameter '{name}' has an unknown key",
-                value=key,
-                next_step=best_matches(key, _KEYS),
-            )
-    for key in ("value", "unit", "source", "provenance"):
-        if key not in entry:
-            raise ParameterError(
-                thing=f"{path}: parameter '{name}' has no {key}",
-                next_step=f"Add {key} = ...",
-            )
-    fields = dict(entry)
-    check_unit(name, fields["unit"])
-    try:
-        fields["provenance"] = Provenance(fields["provenance"])
-    except ValueError:
-        raise ParameterError(
-            thing=f"{path}: parameter '{name}' has an unknown provenance",
-            value=fields["provenance"],
-            limit=", ".join(Provenance),
-        ) from None
-    try:
-        for kind in ("dtod", "ctoc"):
-            if kind in fields:
-                fields[kind] = Spread(**fields[kind])
-        return Parameter(name=name, **{**fields, "value": float(fields["value"])})
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            thing=f"{path}: parameter '{name}' holds what is no number: {error}",
-            limit="value, minimum, maximum: numbers; dtod, ctoc: tables with sigma",
-        ) from None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compact_models.errors import ModelError
+from compact_models.inputs import common_shape, finite
 from compact_models.model import Branch, CompactModel, p, v
 from compact_models.parameters import ParameterSet
 
@@ -25,9 +27,23 @@ class Resistor(CompactModel):
         """Current [A] at a voltage [V], and a resistance [Ohm] where it is not the model's own.
 
         Arrays broadcast.
+
+        Raises
+        ------
+        ModelError
+            If a number is not finite, a resistance is not positive, or shapes do not fit together.
         """
         chosen = self.parameters["resistance"] if resistance is None else resistance
-        return np.asarray(np.asarray(voltage, dtype=float) / np.asarray(chosen, dtype=float))
+        given = {
+            "voltage": finite(voltage, f"{self.name}: voltage [V]"),
+            "resistance": finite(chosen, f"{self.name}: resistance [Ohm]"),
+        }
+        if (given["resistance"] <= 0).any():
+            raise ModelError(
+                thing=f"{self.name}: resistance [Ohm]", value=chosen, limit="more than 0"
+            )
+        common_shape(self.name, given)
+        return np.asarray(given["voltage"] / given["resistance"])
 
     def conductance(self, *, resistance: ArrayLike | None = None) -> NDArray[np.float64]:
         """Conductance [S]."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from compact_models.emit.functions import Kernels, compile_model
 from compact_models.errors import ModelError, best_matches
+from compact_models.inputs import common_shape, finite
 from compact_models.model import CompactModel
 
 Array = NDArray[np.float64]
@@ -78,7 +79,7 @@ def solve_steady(
     voltages : mapping of terminal to array_like
         [V]; every terminal.
     held : mapping of state to array_like
-        Normalised values of the held states.
+        Normalised values of the held states; every one.
     parameters : mapping of str to array_like, optional
         Values that differ from the model's own, for instance one per device.
 
@@ -90,31 +91,42 @@ def solve_steady(
     Raises
     ------
     ModelError
-        If a name is unknown, or a point does not settle.
+        If a name is unknown or missing, a number is not finite, shapes do not fit together, or
+        a point does not settle.
     """
     kernels = compile_model(model, "numpy")
     overrides = dict(parameters or {})
     model.check_parameters(overrides)
+    settling = [i for i, s in enumerate(model.states) if not s.held]
+    given = {**{model.states[i].name: 0.0 for i in settling}, **voltages, **held}
+    wanted = (*model.terminals, *kernels.states)
     for name in (*voltages, *held):
-        if name not in (*model.terminals, *kernels.states):
+        if name not in wanted:
             raise ModelError(
                 thing=f"{model.name} has no terminal or state of that name",
                 value=name,
-                next_step=best_matches(name, (*model.terminals, *kernels.states)),
+                next_step=best_matches(name, wanted),
             )
-    parts = np.broadcast_arrays(
-        *[np.asarray(voltages[t], float) for t in model.terminals],
-        *[np.asarray(held.get(s, 0.0), float) for s in kernels.states],
-        *[np.asarray(overrides.get(n, model.parameters[n]), float) for n in kernels.parameters],
-    )
-    shape = parts[0].shape
-    table = np.array([part.ravel() for part in parts])
+    for name in wanted:
+        if name not in given:
+            raise ModelError(
+                thing=f"{model.name} is not told the value of a terminal or a held state",
+                value=name,
+                limit=", ".join(wanted),
+            )
+    what = {t: f"voltage of {t} [V]" for t in model.terminals}
+    parts = {n: finite(given[n], f"{model.name}: {what.get(n, f'state {n}')}") for n in wanted}
+    parts |= {
+        f"parameter {n}": finite(overrides.get(n, model.parameters[n]), f"{model.name}: {n}")
+        for n in kernels.parameters
+    }
+    shape = common_shape(model.name, parts)
+    table = np.array([np.broadcast_to(part, shape).ravel() for part in parts.values()])
     terminal_count, state_count = len(model.terminals), len(kernels.states)
     target = table[:terminal_count]
     states = table[terminal_count : terminal_count + state_count].copy()
     values = table[terminal_count + state_count :]
     nodes = np.zeros((len(model.nodes), target.shape[1]))
-    settling = [i for i, s in enumerate(model.states) if not s.held]
     states[settling] = 0.0
 
     previous = 0.0
@@ -128,10 +140,10 @@ def solve_steady(
     final = kernels.call(nodes, states, values)
     return SteadySolution(
         kernels=kernels,
-        nodes=nodes.reshape(-1, *shape),
-        states=states.reshape(-1, *shape),
-        currents=final.currents.reshape(-1, *shape),
-        rates=final.rates.reshape(-1, *shape),
+        nodes=nodes.reshape(len(nodes), *shape),
+        states=states.reshape(len(states), *shape),
+        currents=final.currents.reshape(len(nodes), *shape),
+        rates=final.rates.reshape(len(states), *shape),
     )
 
 
@@ -156,7 +168,7 @@ def _newton(
     di_dx, dr_dv = np.zeros((n, s, count)), np.zeros((s, n, count))
     dr_dx = np.zeros((s, s, count))
     limit = np.array([_NODE_STEP] * len(free) + [_STATE_STEP] * len(settling))[:, None]
-    size = np.inf
+    size, error = np.inf, np.full((unknowns, count), np.inf)
     for _ in range(iterations):
         kernels.evaluate(
             nodes, states, values, currents, charges, rates, di_dv, di_dx, dq_dv, dr_dv, dr_dx
@@ -171,7 +183,10 @@ def _newton(
         scale = np.abs(jacobian).max(axis=2, keepdims=True)
         scale[scale == 0] = 1.0
         right = (residual.T / scale[:, :, 0])[:, :, None]
-        step = -np.linalg.solve(jacobian / scale, right)[:, :, 0].T
+        try:
+            step = -np.linalg.solve(jacobian / scale, right)[:, :, 0].T
+        except np.linalg.LinAlgError:
+            break
         step *= np.minimum(1.0, (limit / np.maximum(np.abs(step), 1e-300)).min(axis=0))
         nodes[free] += step[: len(free)]
         states[settling] += step[len(free) :]

@@ -11,11 +11,10 @@ from compact_models.errors import ParameterError
 @lru_cache(maxsize=256)
 def check_unit(name: str, unit: str) -> None:
     """Refuse a unit that pint cannot read."""
-    import pint
-
     try:
         _registry().Unit(unit)
-    except (pint.UndefinedUnitError, pint.errors.DefinitionSyntaxError, ValueError) as error:
+    # pint's tokenizer and parser raise what their own parts do: AssertionError, TokenError, ...
+    except Exception as error:
         raise ParameterError(
             thing=f"parameter '{name}' has a unit that cannot be read",
             value=unit,
@@ -25,7 +24,7 @@ def check_unit(name: str, unit: str) -> None:
 
 @lru_cache(maxsize=256)
 def conversion_factor(name: str, unit: str, wanted: str) -> float:
-    """Return the factor from `unit` to `wanted`; refuse another dimension."""
+    """Return the factor from `unit` to `wanted`; refuse another dimension or another zero."""
     if unit == wanted:
         return 1.0
     check_unit(name, unit)
@@ -37,6 +36,13 @@ def conversion_factor(name: str, unit: str, wanted: str) -> float:
             value=unit,
             limit=wanted,
             next_step="Correct the unit in the parameter file",
+        )
+    if registry.Quantity(0.0, source).to(target).magnitude != 0.0:
+        raise ParameterError(
+            thing=f"parameter '{name}' is in a unit with another zero",
+            value=unit,
+            limit=wanted,
+            next_step=f"Write the value in {wanted}",
         )
     return float(registry.Quantity(1.0, source).to(target).magnitude)
 

@@ -8,6 +8,8 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 
+from compact_models.constants import BOLTZMANN, ELEMENTARY_CHARGE
+
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+|[TGMKkmunpfa])?\Z")
 _SUFFIXED = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)([TGMKkmunpfa])(?!\w)")
 _SCALE = {
@@ -15,7 +17,7 @@ _SCALE = {
     "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
 }  # fmt: skip
 _CONSTANTS = {
-    "M_PI": math.pi, "M_E": math.e, "P_Q": 1.602176634e-19, "P_K": 1.380649e-23,
+    "M_PI": math.pi, "M_E": math.e, "P_Q": ELEMENTARY_CHARGE, "P_K": BOLTZMANN,
     "P_EPS0": 8.8541878128e-12, "P_CELSIUS0": 273.15,
 }  # fmt: skip
 _BINARY: Mapping[type[ast.operator], Callable[[float, float], float]] = {

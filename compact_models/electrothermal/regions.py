@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from compact_models.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from compact_models.electrothermal.device import Device
 from compact_models.electrothermal.solver import Solution
 
-BOLTZMANN, CHARGE = 1.380649e-23, 1.602176634e-19
 REGIONS = ("filament", "dome", "CMO beside the dome", "HfOx", "electrodes")
 
 
@@ -91,7 +91,8 @@ def drift_rate(model: Any, field: Any, temperature: Any, vacancies: float, *, up
     p = model.parameters
     barrier = p["E_i_set0"] + p["E_i_set1"] * vacancies if up else p["E_i_reset"]
     kelvin = np.asarray(temperature, dtype=float)
-    pull = p["z"] * CHARGE * np.asarray(field, dtype=float) * p["a_i"] / (2 * BOLTZMANN * kelvin)
+    charge = p["z"] * ELEMENTARY_CHARGE
+    pull = charge * np.asarray(field, dtype=float) * p["a_i"] / (2 * BOLTZMANN * kelvin)
     ceiling = (1.0 - vacancies / p["C_max"]) ** 10
     hop = p["a_i"] * p["nu_i"] * ceiling / p["L"]
     return hop * np.exp(-barrier / (BOLTZMANN * kelvin)) * 2.0 * np.sinh(pull)

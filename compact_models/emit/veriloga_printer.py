@@ -16,6 +16,7 @@ from typing import Any
 import sympy as sp
 from sympy.printing.codeprinter import CodePrinter
 
+from compact_models.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel
 
@@ -23,7 +24,7 @@ from compact_models.model import CompactModel
 _TAKEN = {"V", "I", "ddt", "idt", "exp", "ln", "log", "sqrt", "pow", "min", "max", "abs"}
 
 # 2019 SI, exact. Not those of constants.vams: each simulator ships its own, older values.
-CONSTANTS = {"Q_E": "1.602176634e-19", "K_B": "1.380649e-23"}
+CONSTANTS = {"Q_E": repr(ELEMENTARY_CHARGE), "K_B": repr(BOLTZMANN)}
 
 FUNCTIONS = {
     "softplus": (

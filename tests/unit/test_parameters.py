@@ -112,6 +112,16 @@ def test_a_users_file_takes_the_rest_from_the_shipped_one(tmp_path):
         ("[parameters.t_ox]\nvalue = 1.0\nunit = 'm'\nprovenance = 'published'\n", "no source"),
         ("", "lacks its sections"),
         ("[parameters.t_ox\n", "not valid TOML"),
+        (entry("t_ox", unit="m**"), "cannot be read"),
+        (entry("T_0", unit="degC"), "another zero"),
+        (entry("t_ox").replace('"a paper"', "5"), "source is no text"),
+        (entry("t_ox").replace('"m"', "['m']"), "unit is no text"),
+        (entry("t_ox", more="dtod = {sigma = -1.0}"), "sigma of a spread"),
+        (
+            entry("t_ox", more="dtod = {sigma = 1.0, distribution = 'cauchy'}"),
+            "normal or lognormal",
+        ),
+        ("parameters = [1]\n", "lacks its sections"),
     ],
 )
 def test_mistakes_in_a_file_are_named(tmp_path, text, match):
@@ -119,7 +129,21 @@ def test_mistakes_in_a_file_are_named(tmp_path, text, match):
         load_model("cmo_hfox", write(tmp_path, text))
 
 
+def test_limits_and_spreads_change_their_unit_with_the_value(tmp_path):
+    more = "minimum = 4.0\nmaximum = 6.0\ndtod = {sigma = 0.1, relative = false, source = 'x'}"
+    path = write(tmp_path, entry("t_ox", "5.0", "nm", more=more))
+    own = load_model("cmo_hfox", path).parameters.parameter("t_ox")
+    assert (own.minimum, own.maximum) == pytest.approx((4e-9, 6e-9))
+    assert own.dtod.sigma == pytest.approx(1e-10)
+    relative = write(
+        tmp_path, entry("t_ox", "5.0", "nm", more="ctoc = {sigma = 0.1, source = 'x'}")
+    )
+    assert load_model("cmo_hfox", relative).parameters.parameter("t_ox").ctoc.sigma == 0.1
+
+
 def test_a_set_of_another_model_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="another model"):
+        load_model("nmos_3v3", "cmo_hfox")
     path = tmp_path / "other.toml"
     path.write_text('[device]\nname = "x"\nmodel = "resistor"\n' + entry("R_th", unit="K/W"))
     with pytest.raises(ParameterError, match="another model"):
