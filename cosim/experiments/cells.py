@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import CosimError, NotConverged, SimulatorError, SimulatorNotFound
 from cosim.experiments.groups import Group, Measured, Outputs, cell_groups, single_cell
-from cosim.experiments.resume import FinishedCells
+from cosim.experiments.resume import FinishedCells, measured_once
 from cosim.parallel import parallel_map, worker_count
 from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator
 from netlists.analysis import Transient
@@ -85,22 +85,19 @@ def measure_groups(
     """
     failures: list[CosimError] = []
 
+    def made(group: Group) -> Measured:
+        outputs, results = measure(group)
+        return Measured(outputs=outputs, results=tuple(results))
+
     def attempt(group: Group) -> Measured:
-        known = finished.load(group) if finished else None
-        if known is not None:
-            return known
         try:
-            outputs, results = measure(group)
+            return measured_once(finished, group, lambda: made(group))
         except SimulatorNotFound:
             raise
         except SimulatorError as error:
             failures.append(error)
             text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return Measured(outputs={}, status=text)
-        measured = Measured(outputs=outputs, results=tuple(results))
-        if finished:
-            finished.store(group, measured)
-        return measured
 
     done = parallel_map(
         attempt, groups, workers=workers_for(simulator), progress=progress, label=label

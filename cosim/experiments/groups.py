@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
-from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, Simulator
+from cosim.simulators.base import CIRCUIT_SIMULATORS, Result, RunProvenance, Simulator
 from netlists import Array, Drive, Layout, Parasitics
 
 FloatArray = NDArray[np.float64]
@@ -33,6 +33,11 @@ class Measured:
     outputs: Outputs
     results: tuple[Result, ...] = ()
     status: str = "ok"
+
+
+def origin(provenance: RunProvenance) -> Result:
+    """Where a result came from, without its data."""
+    return Result(axis=np.empty(0), data={}, provenance=provenance)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from cosim.content import code_fingerprint, content_hash
 from cosim.errors import DataError
-from cosim.experiments.groups import Group, Measured
-from cosim.simulators.base import Result, RunProvenance, Simulator
+from cosim.experiments.groups import Group, Measured, origin
+from cosim.simulators.base import RunProvenance, Simulator
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,12 +72,7 @@ class FinishedCells:
             return None
         records = json.loads(str(outputs.pop(_PROVENANCE)))
         results = tuple(
-            Result(
-                axis=np.empty(0),
-                data={},
-                provenance=RunProvenance(**{**r, "warnings": tuple(r["warnings"])}),
-            )
-            for r in records
+            origin(RunProvenance(**{**r, "warnings": tuple(r["warnings"])})) for r in records
         )
         return Measured(outputs=outputs, results=results)
 
@@ -85,6 +80,19 @@ class FinishedCells:
         """Write what was measured, whole or not at all."""
         records = json.dumps([asdict(r.provenance) for r in measured.results])
         _write_arrays(self._path(group), {_PROVENANCE: np.array(records), **measured.outputs})
+
+
+def measured_once(
+    finished: FinishedCells | None, group: Group, make: Callable[[], Measured]
+) -> Measured:
+    """Return what `finished` holds of a group, else make it and keep it there."""
+    known = finished.load(group) if finished else None
+    if known is not None:
+        return known
+    measured = make()
+    if finished:
+        finished.store(group, measured)
+    return measured
 
 
 def _read_arrays(path: Path) -> Arrays | None:

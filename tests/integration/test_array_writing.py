@@ -19,7 +19,7 @@ from cosim.experiments.array_studies import (
     report_table,
     row_loop,
 )
-from cosim.experiments.array_studies.disturb_data import ROLES
+from cosim.experiments.array_studies.disturb_setup import ROLES
 from cosim.experiments.array_studies.row_drives import write_drives
 from cosim.experiments.array_studies.session import Session
 from cosim.experiments.array_studies.window import find_window, mean_rate

@@ -108,6 +108,14 @@ def test_interrupted_ir_drop_goes_on(linear: cs.Array, tmp_path: Path) -> None:
     xr.testing.assert_equal(first, again)
 
 
+def test_every_input_of_parallel_lines_has_a_row_that_is_on(array: cs.Array) -> None:
+    study = IrDrop(array, sizes=(2,), layouts=("parallel",), compare_size=0, inputs=64)
+    built = study.built({n: v[0] for n, v in study.axes.items()}, 0)
+    shares = study.shares(built, 0)
+    assert shares.any(axis=1).all()
+    assert set(np.unique(shares)) == {0.0, 1.0}
+
+
 # --- common ------------------------------------------------------------------------------------
 
 
@@ -134,6 +142,38 @@ def test_cells_with_spread_get_the_conductance_asked_for(array: cs.Array) -> Non
     wanted = np.linspace(12e-6, 75e-6, 12).reshape(3, 4)
     built = common.with_conductance(spread, wanted)
     assert common.device_conductance(built) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_conductance_that_a_device_cannot_have_is_refused(array: cs.Array) -> None:
+    with pytest.raises(ConfigError, match="no state of this conductance"):
+        common.with_conductance(with_spread(array, 5), 93.8e-6)
+
+
+def test_window_of_conductances_is_that_at_the_read_voltage(array: cs.Array) -> None:
+    # Heat and the bent characteristic raise what a state shows at 0.5 V.
+    IrDrop(array, highest=(95e-6,), read_voltage=0.5, compare_size=0)
+    with pytest.raises(ConfigError, match="no state of the device"):
+        IrDrop(array, highest=(95e-6,), compare_size=0)
+
+
+def test_a_pulse_does_not_keep_the_parameters_of_the_one_before(array: cs.Array) -> None:
+    from cosim.experiments.array_studies.session import Session
+
+    drives = one_cell(array, (1, 2), Waveform.pulse(1.3, 1e-6), gate=1.4, scheme="gate")
+    slow = {"E_i_set0": 1.1 * array.parameter_array("E_i_set0")}
+    session, fresh = (Session(array=array, simulator=cs.get_simulator("native")) for _ in range(2))
+    start = session.start()
+    session.pulse(drives, start, slow)
+    again, once = session.pulse(drives, start)[0]["c"], fresh.pulse(drives, start)[0]["c"]
+    np.testing.assert_allclose(again, once, rtol=1e-6)
+    assert once[1, 2] > 1.001 * start["c"][1, 2]
+
+
+def test_a_leaking_neighbour_takes_two_cells(array: cs.Array) -> None:
+    with pytest.raises(ConfigError, match="no neighbour"):
+        Leakage(array, compare_size=1)
+    with pytest.raises(ConfigError, match="set of an experiment"):
+        Leakage(array, set=0.0)
 
 
 def test_state_is_on_the_rising_branch(array: cs.Array, reram: Any) -> None:

@@ -27,6 +27,7 @@ OPTIONS = Options(reltol=1e-6, gmin=1e-18, abstol=1e-16)
 LARGEST_BESIDE = 32
 """Rows and columns that ngspice is given at most: beyond, it takes minutes."""
 _DENSITIES = (0.01, 10.0)
+_EXACT = 1e-4  # relative error of a conductance that is asked for
 
 
 def resized(array: Array, rows: int, cols: int) -> Array:
@@ -62,8 +63,8 @@ def check_sizes(name: str, sizes: Sequence[int], low: int, high: int) -> None:
         )
 
 
-def check_conductances(array: Array, values: ArrayLike) -> None:
-    """Raise unless the array's device can have these conductances [S]."""
+def check_conductances(array: Array, values: ArrayLike, read_voltage: float = 0.2) -> None:
+    """Raise unless the array's device can have these conductances [S] at the read voltage."""
     given = np.asarray(values, dtype=float)
     if given.size == 0 or not np.isfinite(given).all() or given.min() <= 0:
         raise ConfigError(
@@ -71,7 +72,7 @@ def check_conductances(array: Array, values: ArrayLike) -> None:
         )
     reram = array.cell.reram
     if hasattr(reram, "vacancies_at"):
-        _, low, high = _log_density(reram, 0.2)
+        _, low, high = _log_density(reram, read_voltage)
         if np.log(given.min()) < low or np.log(given.max()) > high:
             raise ConfigError(
                 thing="no state of the device has such a conductance [S]",
@@ -136,7 +137,20 @@ def _adjusted(array: Array, wanted: Floats, read_voltage: float) -> Array:
             for x in (log_c, log_c + step)
         )
         log_c = log_c - (now - np.log(wanted)) * step / (beyond - now)
-    return array.with_states({"c": np.exp(log_c)})
+        # Beyond the window conductance has a maximum, at which a Newton step has no length.
+        log_c = np.clip(log_c, *np.log(_DENSITIES))
+    found = array.with_states({"c": np.exp(log_c)})
+    off = np.abs(device_conductance(found, read_voltage) / wanted - 1.0)
+    if not off.max() < _EXACT:
+        worst = int(np.nanargmax(np.where(np.isfinite(off), off, np.inf)))
+        raise ConfigError(
+            thing="a device of the array has no state of this conductance [S]",
+            value=float(wanted.flat[worst]),
+            limit="inside the window of every device",
+            next_step="Choose a conductance further from the ends of the window, or leave out "
+            "`spread` of [array]",
+        )
+    return found
 
 
 def device_conductance(array: Array, read_voltage: float = 0.2) -> Floats:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.disturb_setup import DisturbSetup
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.array_studies.window import Window, mean_rate
-from cosim.experiments.cells import Measured
+from cosim.experiments.groups import Measured, origin
 from cosim.simulators.base import Result, RunProvenance, Simulator
 from netlists import Array
 from netlists.analysis import OperatingPoint
 from netlists.testbench import Testbench
 from netlists.waveform import Waveform
 
-if TYPE_CHECKING:
-    from cosim.experiments.array_studies.disturb import ArrayDisturb
-
 Floats = NDArray[np.float64]
 
 
 def pulse(
-    study: ArrayDisturb, begin: Array, scheme: str, amplitude: float, simulator: Simulator
+    study: DisturbSetup, begin: Array, scheme: str, amplitude: float, simulator: Simulator
 ) -> Measured:
     """What a train of pulses, and a single one, do to every cell."""
     from cosim.simulators.native import run_train
@@ -66,12 +62,12 @@ def pulse(
             "voltage": top["cell_voltage"][0],
             "vacancies": states[-1],
         },
-        results=(Result(axis=np.empty(0), data={}, provenance=record),),
+        results=(origin(record),),
     )
 
 
 def full_step(
-    study: ArrayDisturb, window: Window, scheme: str, amplitude: float, simulator: Simulator
+    study: DisturbSetup, window: Window, scheme: str, amplitude: float, simulator: Simulator
 ) -> float:
     """Mean change of the selected cells of nominal devices by a pulse at their middle [S]."""
     plain = study.array.replace(parameters={}, selector_parameters={})
@@ -85,7 +81,7 @@ def full_step(
 
 
 def on_top(
-    study: ArrayDisturb, array: Array, scheme: str, amplitude: float, simulator: Simulator
+    study: DisturbSetup, array: Array, scheme: str, amplitude: float, simulator: Simulator
 ) -> Result:
     """Operating point on top of a pulse."""
     flat = Waveform.constant(amplitude)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from cosim.dataset import Variable
 from cosim.experiments.array_studies import common
 from cosim.experiments.array_studies.disturb_case import on_top
+from cosim.experiments.array_studies.disturb_setup import ROLES, DisturbSetup
 from cosim.experiments.array_studies.session import Session, precise
+from cosim.experiments.array_studies.window import Window
 from cosim.experiments.base import cell_dataset, provenance
 from cosim.experiments.disturb import BOUNDS, POLARITIES
 from cosim.simulators.base import Result, Simulator
@@ -19,15 +21,12 @@ from netlists import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cosim.experiments.array_studies.disturb import ArrayDisturb
-    from cosim.experiments.array_studies.window import Window
 
 Floats = NDArray[np.float64]
-ROLES = ("unselected", "half-selected row", "half-selected column", "selected")
 
 
 def beside(
-    study: ArrayDisturb, simulator: Simulator, window: Window, progress: bool
+    study: DisturbSetup, simulator: Simulator, window: Window, progress: bool
 ) -> dict[str, float]:
     """One pulse on a few nominal cells, and the heat on top of it, against ngspice."""
     names = "ngspice_change_difference", "ngspice_temperature_difference"
@@ -52,7 +51,7 @@ def beside(
 
 
 def assemble(
-    study: ArrayDisturb,
+    study: DisturbSetup,
     array: Array,
     simulator: Simulator,
     seed: int,
@@ -62,6 +61,17 @@ def assemble(
     compared: dict[str, float],
     window: Window,
 ) -> xr.Dataset:
+    """Dataset of all cases, with k by role.
+
+    Parameters
+    ----------
+    outputs : mapping of str to ndarray
+        What the cases gave, over (scheme, bound, polarity, ...).
+    steps : ndarray, shape (schemes,)
+        Full step at the symmetry point [S].
+    compared : mapping of str to float
+        Differences to ngspice.
+    """
     case = ("scheme", "bound", "polarity")
     cells = ("row", "col")
     roles = np.array([study.role(s) for s in study.schemes])

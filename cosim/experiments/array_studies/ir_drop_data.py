@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from cosim.dataset import Variable, build_dataset
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.ir_drop_setup import IrDropSetup
 from cosim.experiments.base import provenance
 from cosim.simulators.base import Result, Simulator
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from cosim.experiments.array_studies.ir_drop import IrDrop
 
 Floats = NDArray[np.float64]
 ERRORS = {
@@ -28,7 +27,7 @@ AXES = ("layout", "placement", "resistance", "highest", "size")
 
 
 def assemble(
-    study: IrDrop,
+    study: IrDropSetup,
     simulator: Simulator,
     seed: int,
     results: list[Result],
@@ -36,6 +35,17 @@ def assemble(
     maps: dict[str, Floats],
     compared: tuple[float, float],
 ) -> xr.Dataset:
+    """Dataset of all cases, with the sizes at which the error passes the limit.
+
+    Parameters
+    ----------
+    data : mapping of str to ndarray
+        Of every name in ``SCALARS``, over ``AXES``.
+    maps : mapping of str to ndarray, shape (rows, cols)
+        IR drop of every cell at the largest size, by layout and placement.
+    compared : (float, float)
+        Differences to ngspice: currents, voltages.
+    """
     axes = study.axes
     limits = np.full(data["rms"].shape[:-1], np.nan)
     texts = np.full(limits.shape, "", dtype=object)

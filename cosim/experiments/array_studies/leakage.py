@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.dataset import Variable, build_dataset
-from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
-from cosim.experiments.base import check_range, provenance
-from cosim.experiments.cells import Group, Measured
-from cosim.experiments.resume import FinishedCells
+from cosim.experiments.array_studies.leakage_data import PASSIVE, QUANTITIES, assemble
+from cosim.experiments.array_studies.leakage_setup import BIASES, LeakageSetup
+from cosim.experiments.groups import Group, Measured, origin
+from cosim.experiments.resume import FinishedCells, measured_once
 from cosim.simulators.base import Result, Simulator, get_simulator
-from netlists import Array, Cell, Layout
-from netlists.analysis import OperatingPoint
-from netlists.bias import Scheme, one_cell
+from netlists import Array
+from netlists.bias import Scheme
 from netlists.testbench import Testbench
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
-BIASES = ("read", "set", "reset")
-PASSIVE: tuple[Scheme, ...] = ("half", "third", "floating")
-QUANTITIES = {
-    "selected_current": ("A", "current of the selected cell"),
-    "leakage": ("A", "sum of the currents of the cells of other rows, each counted positive"),
-    "worst_leakage": ("A", "largest current of one of them"),
-    "row_current": ("A", "sum of the currents of the other cells of the selected row"),
-    "sense_error": ("1", "current of the sensed source line against that of the selected cell"),
-    "power_ratio": ("1", "power from all drivers over that in the selected cell"),
-}
 
 
 @dataclass(frozen=True, eq=False)
-class Leakage:
+class Leakage(LeakageSetup):
     """Currents of unselected cells against the gate voltage of their rows, and without selector.
 
     Parameters
@@ -69,92 +58,6 @@ class Leakage:
     The selected cell is the one in the middle. RESET has its voltage on the source line. Bit and
     source lines are lifted together where a scheme would put one below ground.
     """
-
-    array: Array
-    _: KW_ONLY
-    sizes: tuple[int, ...] = (8, 16, 32, 64)
-    gates_off: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    read_voltage: float = 0.2
-    set: float = 1.35
-    reset: float = -1.3
-    read_gate: float = 3.3
-    set_gate: float = 1.4
-    reset_gate: float = 3.3
-    selected_conductance: float = 9e-6
-    other_conductance: float = 88.2e-6
-    limit: float = 0.01
-    passive: bool = True
-    compare_size: int = 4
-
-    def __post_init__(self) -> None:
-        """Check everything before anything runs."""
-        common.check_sizes("sizes", self.sizes, 2, 512)
-        common.check_beside(self.compare_size)
-        for name in ("read_gate", "set_gate", "reset_gate"):
-            check_range(name, getattr(self, name), 0.0, 3.63, "V")
-        check_range("read_voltage", self.read_voltage, 1e-3, 0.5, "V")
-        check_range("set", self.set, 0.0, 3.0, "V")
-        check_range("reset", self.reset, -3.0, 0.0, "V")
-        check_range("limit", self.limit, 1e-9, 10.0, "(relative)")
-        given = list(self.gates_off)
-        if not given or given != sorted(set(given)) or given[0] < 0 or given[-1] > 3.63:
-            raise ConfigError(
-                thing="gate voltages of unselected rows",
-                value=self.gates_off,
-                limit="rising, 0 to 3.63 V",
-            )
-        if self.array.cell.selector is None:
-            raise ConfigError(
-                thing="leakage against the gate voltage of an array without selectors",
-                next_step="Give the cell a selector; the passive case is done beside it",
-            )
-        common.check_conductances(self.array, [self.selected_conductance, self.other_conductance])
-        common.resized(self.array, 2, 2)
-
-    def biased(self, bias: str) -> tuple[float, float]:
-        """Voltage of the selected cell and gate of its row [V]."""
-        return {
-            "read": (self.read_voltage, self.read_gate),
-            "set": (self.set, self.set_gate),
-            "reset": (self.reset, self.reset_gate),
-        }[bias]
-
-    def built(self, size: int, *, passive: bool) -> Array:
-        """The array of one size: all cells high, the selected one low."""
-        array = common.resized(self.array, size, size)
-        if passive:
-            array = array.replace(
-                cell=Cell(array.cell.reram), selector_parameters={}, layout=Layout.CROSSING
-            )
-        states = np.full(array.shape, self.other_conductance)
-        states[size // 2, size // 2] = self.selected_conductance
-        return common.with_conductance(array, states)
-
-    def testbench(
-        self, array: Array, bias: str, *, scheme: Scheme, gate_off: float, seed: int
-    ) -> Testbench:
-        """Operating point with the middle cell selected."""
-        voltage, gate = self.biased(bias)
-        middle = (array.rows // 2, array.cols // 2)
-        drives = one_cell(array, middle, voltage, gate=gate, gate_off=gate_off, scheme=scheme)
-        if scheme != "floating":
-            drives = common.lifted(drives)
-        return Testbench(
-            array=array,
-            drives=drives,
-            analysis=OperatingPoint(),
-            probes=("cell_current", "bit_line_voltage", "source_line_voltage",
-                    *common.line_currents(drives)),
-            options=common.OPTIONS,
-            title="leakage",
-            seed=seed,
-        )  # fmt: skip
-
-    def netlist(self, seed: int = 0) -> str:
-        """Complete netlist of the first point: a read."""
-        array = self.built(self.sizes[0], passive=False)
-        gate = self.gates_off[0]
-        return self.testbench(array, "read", scheme="gate", gate_off=gate, seed=seed).spice()
 
     def run(
         self,
@@ -203,16 +106,13 @@ class Leakage:
             tqdm(self.sizes, desc="leakage", disable=not progress, leave=False)
         ):
             group = Group(array=self.array, cells=((k, 0),))
-            measured = finished.load(group) if finished else None
-            if measured is None:
-                measured = self._measure(size, simulator, seed)
-                if finished:
-                    finished.store(group, measured)
+            measured = measured_once(finished, group, partial(self._measure, size, simulator, seed))
             for name in data:
                 data[name][:, :, k] = measured.outputs[name]
             last = measured.outputs["map"]
             results += measured.results
-        return self._dataset(simulator, seed, results, data, last, progress)
+        compared = self._beside(simulator, seed, progress)
+        return assemble(self, simulator, seed, results, data, last, compared)
 
     def _measure(self, size: int, simulator: Simulator, seed: int) -> Measured:
         outputs: dict[str, Any] = {}
@@ -225,7 +125,7 @@ class Leakage:
                 for g, (scheme, gate_off) in enumerate(schemes):
                     bench = self.testbench(array, bias, scheme=scheme, gate_off=gate_off, seed=seed)
                     result = simulator.run(bench)
-                    results.append(Result(axis=np.empty(0), data={}, provenance=result.provenance))
+                    results.append(origin(result.provenance))
                     for q, value in self._reduce(bench, result).items():
                         found[q][b, g] = value
                     if g == 0:
@@ -261,7 +161,7 @@ class Leakage:
         }
 
     def _beside(self, simulator: Simulator, seed: int, progress: bool) -> dict[str, float]:
-        """Largest differences to ngspice, relative to the largest current of the kind."""
+        """Largest differences to ngspice, relative to the same current there."""
         found = {"ngspice_selected_difference": np.nan, "ngspice_leakage_difference": np.nan}
         for other in common.beside(simulator, self.compare_size, progress):
             array = self.built(self.compare_size, passive=False)
@@ -274,44 +174,3 @@ class Leakage:
                     worst = np.maximum(worst, [abs(x / y - 1.0) for x, y in pairs])
             found = dict(zip(found, worst.tolist(), strict=True))
         return found
-
-    def _dataset(
-        self,
-        simulator: Simulator,
-        seed: int,
-        results: list[Result],
-        data: dict[str, Floats],
-        last: Floats,
-        progress: bool,
-    ) -> xr.Dataset:
-        limits = np.full((len(BIASES), len(self.sizes)), np.nan)
-        texts = np.full(limits.shape, "", dtype=object)
-        for at in np.ndindex(limits.shape):
-            errors = data["sense_error"][at[0], :, at[1]]
-            limits[at], texts[at] = common.crossing(self.gates_off, errors, self.limit, power=False)
-        variables: dict[str, Variable] = {}
-        for name, values in data.items():
-            passive = name.startswith("passive_")
-            unit, text = QUANTITIES[name.removeprefix("passive_")]
-            dims = ("bias", "scheme" if passive else "gate_off", "size")
-            variables[name] = (dims, values, unit, text + (", no selector" if passive else ""))
-        at_size = ("bias", "size")
-        text = "gate voltage of unselected rows at which the sensed current is off by the limit"
-        variables["limit_gate"] = (at_size, limits, "V", text)
-        variables["limit_text"] = (at_size, texts.astype(str), "1", "voltage, or why there is none")
-        variables["leakage_map"] = (("bias", "row", "col"), last, "A", "magnitude of cell currents")
-        coordinates: dict[str, Variable] = {
-            "bias": (("bias",), np.array(BIASES), "1", "what the selected cell gets"),
-            "gate_off": (("gate_off",), np.array(self.gates_off), "V", "gate of unselected rows"),
-            "size": (("size",), np.array(self.sizes), "1", "rows and columns"),
-            "scheme": (("scheme",), np.array(PASSIVE), "1", "bias of the passive array"),
-        }
-        attributes = provenance(self, self.array, simulator, seed, results)
-        attributes |= {
-            name: getattr(self, name)
-            for name in ("read_voltage", "set", "reset", "read_gate", "set_gate", "reset_gate",
-                         "selected_conductance", "other_conductance", "limit", "compare_size")
-        }  # fmt: skip
-        attributes |= {"layout": self.array.layout.value}
-        attributes |= self._beside(simulator, seed, progress)
-        return build_dataset(variables, coordinates=coordinates, attributes=attributes)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from compact_models import noise
 from cosim.dataset import Variable
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.program_rows import program_rows
+from cosim.experiments.array_studies.program_setup import TARGETS, ProgramSetup
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, States, precise
 from cosim.experiments.base import cell_dataset, generator, provenance, state_variables
@@ -20,15 +22,12 @@ from netlists import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cosim.experiments.array_studies.program import ArrayProgram
 
 Floats = NDArray[np.float64]
-TARGETS = 2
-"""Stream of random numbers that targets are drawn from."""
 
 
 def beside(
-    study: ArrayProgram, simulator: Simulator, seed: int, progress: bool
+    study: ProgramSetup, simulator: Simulator, seed: int, progress: bool
 ) -> dict[str, float]:
     """The pulses of a closed loop on a few cells without noise, here and in ngspice."""
     names = "ngspice_conductance_difference", "ngspice_energy_difference", "compared_pulses"
@@ -45,7 +44,7 @@ def beside(
         away = study.acceptance_range + rng.uniform(0.05, 0.15, array.shape)
         share = 1.0 + np.where(np.indices(array.shape).sum(axis=0) % 2 == 0, away, -away)
         script: list[tuple[int, Floats]] = []
-        quiet.program(array, quiet.start * share, simulator, seed, False, script=script)
+        program_rows(quiet, array, quiet.start * share, simulator, seed, False, script=script)
         ends = []
         for chosen in (precise(simulator), other):
             session, joules = Session(array=array, simulator=chosen), 0.0
@@ -62,7 +61,7 @@ def beside(
 
 
 def assemble(
-    study: ArrayProgram,
+    study: ProgramSetup,
     array: Array,
     wanted: Floats,
     simulator: Simulator,
@@ -70,6 +69,17 @@ def assemble(
     done: dict[str, Any],
     compared: dict[str, float],
 ) -> xr.Dataset:
+    """Dataset of a programmed array, read once more in the end without noise.
+
+    Parameters
+    ----------
+    wanted : ndarray, shape (rows, cols)
+        Targets [S].
+    done : dict
+        From :func:`program_rows`.
+    compared : mapping of str to float
+        Differences to ngspice.
+    """
     states: States = done["states"]
     cells = ("row", "col")
     final = array.with_states(states)

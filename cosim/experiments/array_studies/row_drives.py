@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.experiments.array_studies.program_setup import ProgramSetup
 from netlists import Array, Layout
 from netlists.waveform import Waveform
 
 if TYPE_CHECKING:
-    from cosim.experiments.array_studies.program import ArrayProgram
     from netlists.bias import Drives
 
 Floats = NDArray[np.float64]
 _GROUND = Waveform.constant(0.0)
 
 
-def write_drives(study: ArrayProgram, array: Array, row: int, amplitudes: Floats) -> Drives:
+def write_drives(study: ProgramSetup, array: Array, row: int, amplitudes: Floats) -> Drives:
     """One pulse on cells of a row.
 
     Parameters
@@ -41,7 +41,7 @@ def write_drives(study: ArrayProgram, array: Array, row: int, amplitudes: Floats
 
 
 def _drives(
-    study: ArrayProgram, array: Array, row: int, gate: float, bit: Floats, source: Floats
+    study: ProgramSetup, array: Array, row: int, gate: float, bit: Floats, source: Floats
 ) -> Drives:
     shapes: dict[float, Waveform] = {0.0: _GROUND}
     drives: Drives = {}
@@ -53,12 +53,12 @@ def _drives(
     return drives | _gates(study, array, row, gate)
 
 
-def _gates(study: ArrayProgram, array: Array, row: int, gate: float) -> Drives:
+def _gates(study: ProgramSetup, array: Array, row: int, gate: float) -> Drives:
     on, off = Waveform.constant(gate), Waveform.constant(study.gate_off)
     return {f"wl{k}": on if k == row else off for k in range(array.rows)}
 
 
-def read_drives(study: ArrayProgram, array: Array, row: int) -> Drives:
+def read_drives(study: ProgramSetup, array: Array, row: int) -> Drives:
     """Read of all cells of a row."""
     volts = Waveform.constant(study.read_voltage)
     parallel = array.layout is Layout.PARALLEL

@@ -9,7 +9,7 @@ array is solved for every pulse.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compact_models import noise
 from cosim.experiments.array_studies import common
 from cosim.experiments.array_studies.one_row import RowSession
+from cosim.experiments.array_studies.program_setup import ProgramSetup
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, States
 from cosim.experiments.base import CYCLES, generator
@@ -24,9 +25,6 @@ from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.program_verify import AMPLITUDES
 from netlists import Array
 from netlists.waveform import as_waveform
-
-if TYPE_CHECKING:
-    from cosim.experiments.array_studies.program import ArrayProgram
 
 Floats = NDArray[np.float64]
 SAME = 1e-5
@@ -43,7 +41,7 @@ def amplitudes_of(wanted: Floats) -> tuple[Floats, Floats]:
     return np.array([a[1] for a in AMPLITUDES])[zone], np.array([a[2] for a in AMPLITUDES])[zone]
 
 
-def raised(study: ArrayProgram, base: Floats, count: Floats) -> Floats:
+def raised(study: ProgramSetup, base: Floats, count: Floats) -> Floats:
     """Amplitudes after so many pulses of that sign on every cell [V]."""
     if not study.step_after:
         return base
@@ -52,7 +50,7 @@ def raised(study: ArrayProgram, base: Floats, count: Floats) -> Floats:
 
 
 def close_loop(
-    study: ArrayProgram,
+    study: ProgramSetup,
     array: Array,
     row: int,
     wanted: Floats,
@@ -89,7 +87,7 @@ def close_loop(
 
 
 def _alone(
-    study: ArrayProgram,
+    study: ProgramSetup,
     array: Array,
     row: int,
     wanted: Floats,
@@ -118,7 +116,7 @@ def _alone(
 
 
 def _others(
-    study: ArrayProgram,
+    study: ProgramSetup,
     array: Array,
     row: int,
     wanted: Floats,
@@ -145,7 +143,7 @@ def _others(
 
 
 def _loop(
-    study: ArrayProgram,
+    study: ProgramSetup,
     array: Array,
     row: int,
     wanted: Floats,

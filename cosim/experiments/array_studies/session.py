@@ -62,6 +62,7 @@ class Session:
     _systems: dict[bool, ArraySystem] = field(default_factory=dict, init=False)
     _hash: Any = field(default_factory=hashlib.sha256, init=False)
     _hashed: bool = field(default=False, init=False)
+    _changed: set[str] = field(default_factory=set, init=False)
 
     def start(self) -> States:
         """Held states of the array at its start, each (rows, cols), normalised."""
@@ -183,8 +184,11 @@ class Session:
 
         begin = time.perf_counter()
         system, stimuli = self._prepared(drives, dynamic=True)
-        if parameters:
-            system.change(parameters)
+        # What an earlier pulse had of its own goes back to what the array has.
+        own = {n: self.array.parameter_array(n) for n in self._changed - set(parameters)}
+        if own or parameters:
+            system.change({**own, **parameters})
+        self._changed = set(parameters)
         integrator = Integrator(
             system=system,
             stimuli=stimuli,

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.disturb_setup import DisturbSetup
 from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import BOLTZMANN, Access
 from cosim.simulators.native.stand_in import stood_in_array
 from netlists import Array
-
-if TYPE_CHECKING:
-    from cosim.experiments.array_studies.disturb import ArrayDisturb
 
 Floats = NDArray[np.float64]
 _GIVEN = {"g_max": "highest", "g_min": "lowest", "g_sp": "middle"}
@@ -44,7 +41,7 @@ class Window:
     middle_state: float
 
 
-def find_window(study: ArrayDisturb, array: Array) -> Window:
+def find_window(study: DisturbSetup, array: Array) -> Window:
     """Bounds by open-loop pulsing of every cell alone, unless the study gives them.
 
     The pulses are those of the study behind the nominal transistor, without wires: a train up, a
@@ -98,7 +95,7 @@ def find_window(study: ArrayDisturb, array: Array) -> Window:
     )
 
 
-def _ends(population: Population, study: ArrayDisturb, array: Array) -> dict[str, Floats]:
+def _ends(population: Population, study: DisturbSetup, array: Array) -> dict[str, Floats]:
     """C / 1e25 of every device at the ends of the trains and in the middle."""
     loop = OpenLoop()
     # The map of one device needs equations: a foundry's card is taken by its fitted stand-in.
