@@ -16,7 +16,8 @@ from compact_models.errors import ModelError, best_matches
 from compact_models.foundry import ForeignTransistor, compiled_modules
 
 _DEEPEST, _LARGEST = 8, 100_000_000
-_BUILT_IN = ("nmos", "pmos", "vdmos")
+_OTHER = ("pmos", "vdmos", "njf", "pjf", "npn", "pnp", "d", "r", "c")
+_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)\s*=\s*('[^']*'|\{[^}]*\}|\S+)")
 
 
@@ -68,8 +69,14 @@ def _scan(path: Path, section: str | None, found: _Found, depth: int = 0) -> Non
     inside: str | None = None
     subcircuit = ""
     for statement in _statements(path):
-        words = statement.split()
+        words = ["".join(parts) for parts in _WORD.findall(statement)]
         command = words[0].lower()
+        if command in (".lib", ".include", ".inc", ".subckt") and len(words) < 2:
+            raise ModelError(
+                thing=f"{path.name} holds a line that is not complete",
+                value=statement,
+                next_step="Correct the library",
+            )
         if command == ".control":
             raise ModelError(
                 thing="the library holds commands for the simulator, not only models",
@@ -78,9 +85,9 @@ def _scan(path: Path, section: str | None, found: _Found, depth: int = 0) -> Non
                 next_step="Take the models out of it into a file of their own",
             )
         if command == ".lib" and len(words) == 2:
-            inside = words[1].strip("\"'").lower()
+            inside = words[1].lower()
             if depth == 0:
-                found.sections.append(words[1].strip("\"'"))
+                found.sections.append(words[1])
             continue
         if command == ".endl":
             inside = None
@@ -88,8 +95,8 @@ def _scan(path: Path, section: str | None, found: _Found, depth: int = 0) -> Non
         if inside != (section.lower() if section else None):
             continue
         if command in (".include", ".inc", ".lib"):
-            target = path.parent / words[1].strip("\"'")
-            _scan(target, words[2].strip("\"'") if len(words) > 2 else None, found, depth + 1)
+            target = path.parent / words[1]
+            _scan(target, words[2] if len(words) > 2 else None, found, depth + 1)
         elif command == ".subckt":
             names = [w for w in re.split(r"\s+", re.sub(_ASSIGNMENT, " ", statement)) if w][1:]
             keys = tuple(m[0].lower() for m in re.findall(_ASSIGNMENT, statement))
@@ -169,7 +176,7 @@ def load_card(
         _check_kind(path, model, kind, its_level, level, verilog_a)
         parameters = size
         subcircuit = f"{re.sub(r'[^A-Za-z0-9_]', '_', model)}_selector"
-        definition = _wrapper(subcircuit, model, "m" if kind in _BUILT_IN else "n", size)
+        definition = _wrapper(subcircuit, model, "m" if kind == "nmos" else "n", size)
     else:
         known = [*found.subcircuits, *(re.sub(r"\.\d+$", "", name) for name in found.models)]
         hint = best_matches(model, dict.fromkeys(known)) if known else "The library holds no model"
@@ -230,15 +237,15 @@ def _check_kind(
     wanted: int | None,
     verilog_a: Sequence[str | Path],
 ) -> None:
-    if kind in ("pmos", "vdmos", "njf", "pjf", "npn", "pnp", "d", "r", "c"):
+    if kind in _OTHER:
         raise ModelError(
             thing=f"{model} of {path.name} is not an n-channel MOSFET", value=kind, limit="nmos"
         )
-    if wanted is not None and kind in _BUILT_IN and (level or 1) != wanted:
+    if wanted is not None and kind == "nmos" and (level or 1) != wanted:
         raise ModelError(
             thing=f"{model} of {path.name} has another level", value=level or 1, limit=f"{wanted}"
         )
-    _need_modules(path, f"{model} (type {kind})", kind not in _BUILT_IN, verilog_a)
+    _need_modules(path, f"{model} (type {kind})", kind != "nmos", verilog_a)
 
 
 def _wrapper(name: str, model: str, letter: str, size: Mapping[str, float]) -> str:
@@ -247,7 +254,7 @@ def _wrapper(name: str, model: str, letter: str, size: Mapping[str, float]) -> s
         raise ModelError(
             thing="name of a model", value=model, limit="letters, digits, underscores and dots"
         )
-    given = " ".join(f"{n}={x!r}" for n, x in size.items())
+    given = " ".join(f"{n}={float(x)!r}" for n, x in size.items())
     passed = " ".join(f"{n}={{{n}}}" for n in size)
     return (
         f".subckt {name} d g s b {given}\n{letter}1 d g s b {model} {passed}\n.ends {name}"

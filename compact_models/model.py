@@ -170,6 +170,12 @@ class CompactModel:
         known = {v(n) for n in self.nodes} | {x(s.name) for s in self.states}
         known |= {p(n) for n in self.parameters}
         for item in self.definitions:
+            if p(item.name) in known:
+                raise ModelError(
+                    thing=f"{self.name}: a definition has the name of something else",
+                    value=item.name,
+                    limit="names that no parameter and no other definition has",
+                )
             self._refuse_unknown(item.name, item.expression, known)
             known.add(p(item.name))
         for branch in self.branches:
@@ -261,11 +267,12 @@ class CompactModel:
         for item in reversed(self.definitions):
             if p(item.name) in needed:
                 chosen.append(item)
-                needed |= item.expression.free_symbols
+                needed |= sp.sympify(item.expression).free_symbols
         return chosen[::-1]
 
     def expand(self, expression: Any) -> Any:
         """Put every definition into `expression`, leaving nodes, states and parameters."""
+        expression = sp.sympify(expression)
         for item in reversed(self.definitions):
             expression = expression.xreplace({p(item.name): item.expression})
         return expression

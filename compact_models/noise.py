@@ -188,10 +188,14 @@ def read_sigma(
     g = np.asarray(conductance, dtype=np.float64)
     t = _checked_time(time)
     if not np.all(np.isfinite(g)):
-        raise ParameterError(thing="conductance for read noise is not finite", limit="finite [S]")
+        raise ParameterError(
+            thing="conductance for read noise [S]",
+            value=float(g[~np.isfinite(g)][0]),
+            limit="finite",
+        )
     microsiemens = np.maximum(g / 1e-6, 1.0)
-    octaves = np.log(np.maximum((t + p["read_time"]) / (2.0 * p["read_time"]), 1.0))
-    return np.asarray(p["read_coefficient"] * np.log10(microsiemens) * np.sqrt(octaves))
+    growth = np.log(np.maximum((t + p["read_time"]) / (2.0 * p["read_time"]), 1.0))
+    return np.asarray(p["read_coefficient"] * np.log10(microsiemens) * np.sqrt(growth))
 
 
 def read(

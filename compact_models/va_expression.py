@@ -48,10 +48,11 @@ def evaluate(text: str, values: Mapping[str, float], macros: Mapping[str, str]) 
         return float(text[:-1]) * _SCALE[text[-1]]
     plain = _SUFFIXED.sub(lambda m: repr(float(m[1]) * _SCALE[m[2]]), text)
     try:
-        number = _value(ast.parse(plain.strip(), mode="eval").body, values)
+        # A fractional power of a negative number is complex: float() refuses it.
+        number = float(_value(ast.parse(plain.strip(), mode="eval").body, values))
     except (SyntaxError, ValueError, ArithmeticError, TypeError, RecursionError):
         return None
-    return float(number) if math.isfinite(number) else None
+    return number if math.isfinite(number) else None
 
 
 def _value(node: ast.expr, values: Mapping[str, float]) -> float:

@@ -154,9 +154,14 @@ class _Flow:
             word, at = self.word(position)
             if word in ("endcase", ""):
                 break
-            complete = complete or word == "default"
-            colon = self.text.find(":", at)
-            body = at + len(word) if word == "default" and colon < 0 else colon + 1
+            body = self.text.find(":", at) + 1
+            if word == "default":
+                complete, body = True, at + len(word)
+                mark, colon = self.word(body)
+                # Its colon may be left out.
+                body = colon + 1 if mark == ":" else body
+            elif body == 0:
+                return len(self.text), known
             position, one = self.statement(body, known)
             ends.append(one)
         every = set[str]().union(*ends) | known

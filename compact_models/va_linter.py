@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from compact_models.va_text import arguments, line_of, without_comments
+
 Effect = Literal["wrong", "refused"]
 
 _PIN = (
@@ -45,18 +47,6 @@ class Complaint:
         return f"line {self.line}: {self.construct}: {self.reason}; {self.cure}"
 
 
-def without_comments(text: str, *, strings: bool = True) -> str:
-    """`text` with comments, and strings unless they shall stay, blanked out; lines keep."""
-
-    def blank(match: re.Match[str]) -> str:
-        found = match[0]
-        if found[0] == '"':
-            return found if strings else '"' + " " * (len(found) - 2) + '"'
-        return re.sub(r"[^\n]", " ", found)
-
-    return re.sub(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', blank, text, flags=re.DOTALL)
-
-
 def lint(text: str) -> tuple[Complaint, ...]:
     """Everything in a Verilog-A text that is known to be refused or to go wrong.
 
@@ -76,35 +66,13 @@ def lint(text: str) -> tuple[Complaint, ...]:
     return tuple(sorted(found, key=lambda c: (c.line, c.construct)))
 
 
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
-
-
-def arguments(text: str, opening: int) -> list[str]:
-    """Texts between the commas of the bracket that opens at `opening`."""
-    parts: list[str] = []
-    depth, start = 0, opening + 1
-    for position in range(opening, len(text)):
-        letter = text[position]
-        if letter in "([{":
-            depth += 1
-        elif letter in ")]}":
-            depth -= 1
-            if depth == 0:
-                return [*parts, text[start:position].strip()]
-        elif letter == "," and depth == 1:
-            parts.append(text[start:position].strip())
-            start = position + 1
-    return parts
-
-
 def _calls(
     pattern: str, effect: Effect, reason: str, cure: str
 ) -> Callable[[str], Iterator[Complaint]]:
     def rule(text: str) -> Iterator[Complaint]:
         for match in re.finditer(pattern, text):
             yield Complaint(
-                line=_line(text, match.start()),
+                line=line_of(text, match.start()),
                 construct=" ".join(match[0].split()).rstrip("( "),
                 effect=effect,
                 reason=reason,
@@ -120,7 +88,7 @@ def _idt(text: str) -> Iterator[Complaint]:
         # From zero it starts right.
         if len(given) > 1 and not re.fullmatch(r"[+-]?0*\.?0*(?:[eE][+-]?\d+)?", given[1]):
             yield Complaint(
-                line=_line(text, match.start()),
+                line=line_of(text, match.start()),
                 construct="idt with an initial condition",
                 effect="wrong",
                 reason="the initial state is lost in ngspice after the first step",
@@ -153,7 +121,7 @@ def _potential_contributions(text: str) -> Iterator[Complaint]:
         short = re.compile(r"\s*0*\.?0*\s*;").match(text, match.end())
         if len(ends) == 2 and set(ends) <= ports and not short:
             yield Complaint(
-                line=_line(text, match.start()),
+                line=line_of(text, match.start()),
                 construct=f"V({', '.join(ends)}) <+",
                 effect="wrong",
                 reason="a potential across two ports fixes what the circuit should",
@@ -164,7 +132,7 @@ def _potential_contributions(text: str) -> Iterator[Complaint]:
 def _ranges(text: str) -> Iterator[Complaint]:
     for match in re.finditer(r"\bfrom\s*[\[(]([^;:\[\]()]*),[^;:\[\]()]*[\])]", text):
         yield Complaint(
-            line=_line(text, match.start()),
+            line=line_of(text, match.start()),
             construct=" ".join(match[0].split()),
             effect="refused",
             reason="the ends of a range are parted by a colon",
@@ -184,7 +152,7 @@ def _starting_values(text: str) -> Iterator[Complaint]:
             used = set(re.findall(r"(?<![\w.$`])[A-Za-z_]\w*", value)) & declared
             if used:
                 yield Complaint(
-                    line=_line(text, match.start()),
+                    line=line_of(text, match.start()),
                     construct=f"starting value of {name.strip()}",
                     effect="refused",
                     reason=f"it computes with {', '.join(sorted(used))}, and only numbers and "
@@ -201,7 +169,7 @@ def _carried(text: str) -> Iterator[Complaint]:
     for found in misuses(text):
         carried = found.use == "carried"
         yield Complaint(
-            line=_line(text, found.position),
+            line=line_of(text, found.position),
             construct=f"variable {found.name}",
             effect="wrong",
             reason="is read before it is set, so it would have to keep its value from one "
@@ -300,7 +268,7 @@ def _analysis(text: str) -> Iterator[Complaint]:
         if not kinds or set(kinds) <= {"noise", "ac"}:
             continue
         yield Complaint(
-            line=_line(text, match.start()),
+            line=line_of(text, match.start()),
             construct="analysis",
             effect="wrong",
             reason="the initial state is lost in ngspice",

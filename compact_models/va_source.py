@@ -14,7 +14,7 @@ from pathlib import Path
 
 from compact_models.errors import ModelError
 from compact_models.va_expression import evaluate
-from compact_models.va_linter import arguments, without_comments
+from compact_models.va_text import arguments, without_comments
 
 _INCLUDE = re.compile(r'^\s*`include\s+"([^"]+)"')
 # Every compiler brings these along.

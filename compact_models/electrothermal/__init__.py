@@ -11,8 +11,9 @@ from compact_models.electrothermal.device import (
     electrothermal_parameters,
     hopping_law,
 )
+from compact_models.electrothermal.problem import Problem, Solution
 from compact_models.electrothermal.regions import REGION_UNITS, REGIONS, Region, drift_rate, regions
-from compact_models.electrothermal.solver import Problem, Solution, solve
+from compact_models.electrothermal.solver import solve
 from compact_models.electrothermal.study import (
     HRS,
     LRS,

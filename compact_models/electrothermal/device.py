@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.electrothermal.solver import NANOMETRE, Floats, Problem
+from compact_models.electrothermal.problem import NANOMETRE, Floats, Problem
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel, p
 from compact_models.parameters import ParameterSet

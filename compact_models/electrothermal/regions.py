@@ -9,7 +9,7 @@ import numpy as np
 
 from compact_models.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from compact_models.electrothermal.device import Device
-from compact_models.electrothermal.solver import Solution
+from compact_models.electrothermal.problem import Solution
 
 REGIONS = ("filament", "dome", "CMO beside the dome", "HfOx", "electrodes")
 

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from compact_models.electrothermal.device import Device, electrothermal_parameters, hopping_law
-from compact_models.electrothermal.solver import NANOMETRE, Solution, solve
+from compact_models.electrothermal.problem import NANOMETRE, Solution
+from compact_models.electrothermal.solver import solve
 from compact_models.electrothermal.transient import settling_time
 from compact_models.errors import CalibrationError, ParameterError
 
@@ -117,7 +118,19 @@ def make_device(
 
 
 def factors(device: Device, solution: Solution) -> Factors:
-    """Reduce a solution to the numbers a compact model can use."""
+    """Reduce a solution to the numbers a compact model can use.
+
+    Raises
+    ------
+    ParameterError
+        If the solution is that of 0 V, where all of them are 0 / 0.
+    """
+    if solution.voltage == 0.0:
+        raise ParameterError(
+            thing="nothing flows at this voltage of the electro-thermal model [V]",
+            value=solution.voltage,
+            limit="not 0",
+        )
     points, weights, field, temperature = solution.at_points()
     dome = device.in_dome(points)
     share = weights[dome] / weights[dome].sum()

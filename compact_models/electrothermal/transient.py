@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from compact_models.electrothermal.solver import NANOMETRE, Floats, Solution
+from compact_models.electrothermal.problem import NANOMETRE, Floats, Solution
 
 
 def settling_time(solution: Solution, heat_capacity: Callable[[Floats], Floats]) -> Floats:
@@ -32,7 +32,7 @@ def settling_time(solution: Solution, heat_capacity: Callable[[Floats], Floats])
     weight = problem.weight(points)
     temperature = basis.interpolate(solution.temperature)
     k = problem.k(points, np.asarray(temperature))[0]
-    rise = np.asarray(np.asarray(temperature)) - problem.ambient
+    rise = np.asarray(temperature) - problem.ambient
     capacity = heat_capacity(points) * NANOMETRE**2
 
     @BilinearForm

@@ -21,10 +21,6 @@ arrays that the caller owns. The numpy form takes arrays with any trailing shape
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +30,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from compact_models.emit.generated import generated_folder, import_generated, write_generated
 from compact_models.emit.python_printer import HEADERS, Backend, source
 from compact_models.errors import ModelError
 from compact_models.model import CompactModel
@@ -127,15 +124,8 @@ def _compile(key: str, recipe: _Recipe, backend: Backend) -> Kernels:
     model = recipe.model
     path = generated_folder("kernels") / f"{model.name}_{key}_{backend}.py"
     if not path.is_file():
-        _write_atomically(path, source(model, backend))
-    name = f"reram_cosim_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(thing="generated model code cannot be imported", value=str(path))
-    module = importlib.util.module_from_spec(spec)
-    # numba's cache finds functions again by the name of their module.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+        write_generated(path, source(model, backend))
+    module = import_generated(path)
     return Kernels(
         nodes=model.nodes,
         states=tuple(s.name for s in model.states),
@@ -153,30 +143,3 @@ def _key(model: CompactModel) -> str:
         parts.append(f"{b.positive}>{b.negative}:{sp.srepr(b.current)}:{sp.srepr(b.charge)}")
     parts += [f"{s.name}'={sp.srepr(s.rate)}" for s in model.states]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def generated_folder(name: str) -> Path:
-    """Return the folder for generated code of one kind; private where there is no cache."""
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("reram-cosim")) / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    # Nobody else may place code where we import from: a private folder, made anew.
-    return Path(_private_folder())
-
-
-@lru_cache(maxsize=1)
-def _private_folder() -> str:
-    return tempfile.mkdtemp(prefix="reram-cosim-")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)

@@ -93,9 +93,9 @@ def _subcircuit(model: CompactModel, name: str, open_names: tuple[str, ...]) -> 
         across = v(branch.positive) - v(branch.negative)
         ends = f"{branch.positive} {branch.negative}"
         if branch.current is not None:
-            resistance = _factor(across, fold(branch.current))
-            if resistance is not None:
-                lines += _wrap(f"r{branch.name} {ends} {_value(1 / resistance)}")
+            conductance = _factor(across, fold(branch.current))
+            if conductance is not None:
+                lines += _wrap(f"r{branch.name} {ends} {_value(1 / conductance)}")
             else:
                 lines += _wrap(f"b{branch.name} {ends} i={fold.text(branch.current)}")
         if branch.charge is not None:

@@ -32,7 +32,7 @@ class _Printer(PythonCodePrinter):
         return repr(float(expr))
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        # Small integer powers as products: exact in both back ends and fast.
+        # Squares as products: exact in both back ends and fast.
         base, exponent = expr.as_base_exp()
         if exponent == 2:
             text = self.parenthesize(base, 100)

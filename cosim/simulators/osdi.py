@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from compact_models.emit.generated import generated_folder
 from cosim.errors import ModelError, SimulatorNotFound
 
 if TYPE_CHECKING:
@@ -130,23 +131,6 @@ def _compiler_version() -> str:
         return "unknown"
 
 
-def cache_folder() -> Path:
-    """Where compiled modules lie; the system's temporary folder when the cache is read-only."""
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("reram-cosim")) / "osdi"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(_private_folder())
-    return folder if os.access(folder, os.W_OK) else Path(_private_folder())
-
-
-@lru_cache(maxsize=1)
-def _private_folder() -> str:
-    return tempfile.mkdtemp(prefix="reram-cosim-osdi-")
-
-
 def compile_module(text: str, *, name: str = "module") -> Path:
     """Compiled file of a Verilog-A text, from the cache or made now.
 
@@ -172,7 +156,7 @@ def compile_module(text: str, *, name: str = "module") -> Path:
             next_step=_HOW_TO_COMPILE,
         )
     key = "\0".join((text, program, _compiler_version(), platform.machine()))
-    target = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.osdi"
+    target = generated_folder("osdi") / f"{hashlib.sha256(key.encode()).hexdigest()}.osdi"
     if target.is_file():
         return target
     with tempfile.TemporaryDirectory(prefix="compile-", dir=target.parent) as folder:

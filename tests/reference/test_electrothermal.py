@@ -6,7 +6,8 @@ import pytest
 skfem = pytest.importorskip("skfem")
 
 from compact_models import electrothermal as et  # noqa: E402
-from compact_models.electrothermal.solver import Problem, solve  # noqa: E402
+from compact_models.electrothermal.problem import Problem  # noqa: E402
+from compact_models.electrothermal.solver import solve  # noqa: E402
 from compact_models.errors import NotConverged  # noqa: E402
 
 AMBIENT = 300.0

@@ -76,6 +76,12 @@ def test_wrong_input_is_refused(wrong):
         et.make_device(**wrong)
 
 
+@pytest.mark.parametrize("voltage", [0.0, np.nan, np.inf])
+def test_a_voltage_without_an_answer_is_refused(voltage):
+    with pytest.raises(ParameterError, match=r"voltage .*\[V\]"):
+        et.sweep(et.make_device(fineness=0.3, degree=1), [voltage])
+
+
 def test_discretisation_error_of_a_geometric_series():
     values = [1.1, 1.025, 1.00625]
     assert et.discretisation_error(values) == pytest.approx(0.00625, rel=0.05)

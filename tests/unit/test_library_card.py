@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from compact_models.errors import ModelError
@@ -98,3 +99,13 @@ def test_hostile_and_broken_libraries(library, tmp_path):
     (tmp_path / "circle.lib").write_text(".include circle.lib\n")
     with pytest.raises(ModelError, match="circles"):
         load_card(tmp_path / "circle.lib", "n")
+    (tmp_path / "my models").mkdir()
+    (tmp_path / "my models" / "n.inc").write_text(".model nch nmos level=1\n")
+    (tmp_path / "spaced.lib").write_text('.include "my models/n.inc"\n')
+    assert load_card(tmp_path / "spaced.lib", "nch", width=np.float64(2e-6)).definition.startswith(
+        ".subckt nch_selector d g s b w=2e-06\n"
+    )
+    for line in (".include", ".lib", ".subckt"):
+        (tmp_path / "short.lib").write_text(f"{line}\n")
+        with pytest.raises(ModelError, match="not complete"):
+            load_card(tmp_path / "short.lib", "n")

@@ -11,6 +11,7 @@ import pytest
 
 from compact_models import load_model
 from compact_models.errors import CosimError, ModelError
+from compact_models.model import define, p
 from compact_models.steady import solve_steady
 
 RERAM, SELECTOR, RESISTOR = (load_model(n) for n in ("cmo_hfox", "nmos_3v3", "resistor"))
@@ -60,6 +61,11 @@ def test_nothing_in_gives_nothing_out() -> None:
     assert RERAM.current(voltage=np.zeros((0, 2)), vacancies=1e25).shape == (0, 2)
     assert RERAM.vacancies_at(conductance=np.zeros(0)).shape == (0,)
     assert SELECTOR.current(gate=np.zeros(0), drain=1.0).shape == (0,)
+
+
+def test_a_definition_hides_no_parameter() -> None:
+    with pytest.raises(ModelError, match="name of something else: 'resistance'"):
+        replace(RESISTOR, definitions=(define("resistance", p("resistance") * 2, "ohm", ""),))
 
 
 def test_a_singular_system_does_not_settle() -> None:

@@ -11,6 +11,7 @@ from compact_models import load_model, model_names
 from compact_models.emit.veriloga import module
 from compact_models.errors import ModelError, NetlistError, ParameterError
 from compact_models.foreign_va import load_veriloga
+from compact_models.va_expression import evaluate
 from compact_models.va_linter import lint
 from cosim.content import content_hash
 from cosim.simulators.osdi import compiler, compiler_works
@@ -122,6 +123,19 @@ def test_the_compiler_agrees_with_the_linter(construct, effect, body, tmp_path):
         pytest.skip("openvaf-r is not installed")
     done = _compile(HEAD + body + "\nendmodule\n", tmp_path)
     assert (done.returncode == 0) == (effect == "wrong"), (construct, done.stderr.decode()[-500:])
+
+
+def test_broken_text_is_read_to_its_end():
+    for case in ("case (x) y = 1; endcase", "case (x) default y = 1; endcase", "case (x)"):
+        lint(HEAD + f"real x, y;\nanalog begin\n{case}\nend\nendmodule\n")
+    split = 'parameter string s = "a \\\nb";\nanalog I(p, n) <+ idt(V(p, n), 1.0);\n'
+    (found,) = lint(HEAD + split + "endmodule\n")
+    assert found.line == (HEAD + split).count("\n")
+
+
+def test_a_default_that_is_no_real_number_has_no_value():
+    assert evaluate("(-1.0)**0.5", {}, {}) is None
+    assert evaluate("2.0**0.5", {}, {}) == pytest.approx(2**0.5)
 
 
 def test_comments_strings_and_good_code_pass():

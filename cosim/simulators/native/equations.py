@@ -18,10 +18,6 @@ The generated module is written to the user's cache folder under a hash of its c
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,8 +28,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from compact_models.emit.functions import generated_folder
-from compact_models.errors import ModelError
+from compact_models.emit.generated import generated_folder, import_generated, write_generated
 from compact_models.model import CompactModel
 from cosim.simulators.native.printer import CellPrinter
 
@@ -151,11 +146,8 @@ def _cell_equations(
     path = generated_folder("cells") / f"cell_{digest}.py"
     if not path.is_file():
         text = CellPrinter(pair.reram, pair.selector, dynamic, charged).source()
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    module = _load(path)
+        write_generated(path, text)
+    module: Any = import_generated(path)
     return CellEquations(
         unknowns=module.UNKNOWNS,
         nodes=module.NODES,
@@ -177,24 +169,6 @@ def _printer_digest() -> str:
     # What this file and the tape print decides the code: they are part of its name.
     files = [Path(__file__).with_name(n) for n in ("printer.py", "tape.py")]
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
-
-
-def _load(path: Path) -> Any:
-    name = f"reram_cosim_{path.stem}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(thing="generated cell equations cannot be imported", value=str(path))
-    module = importlib.util.module_from_spec(spec)
-    # numba looks its functions' modules up by name when it loads cached machine code.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def parameter_vector(
