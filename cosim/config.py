@@ -154,6 +154,8 @@ def load_table(path: str | Path) -> dict[str, Any]:
 def load_training(path: str | Path) -> tuple[dict[str, Any], str]:
     """Settings and title of a training study, for the verbs ``train`` and ``infer``.
 
+    Relative paths in it (of a device, of data) start at the file.
+
     Raises
     ------
     ConfigError
@@ -169,7 +171,20 @@ def load_training(path: str | Path) -> tuple[dict[str, Any], str]:
             limit="experiment = 'train', a title, and one table [train]",
             next_step="Run other studies with cosim run",
         )
-    return settings, str(content.get("title", Path(path).stem))
+    return _from_folder(settings, Path(path).parent), str(content.get("title", Path(path).stem))
+
+
+def _from_folder(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings with paths that start at the folder of their study."""
+    out = dict(settings)
+    if isinstance(out.get("data_folder"), str):
+        out["data_folder"] = str(folder / out["data_folder"])
+    device = out.get("device")
+    if isinstance(device, dict) and isinstance(device.get("path"), str):
+        out["device"] = device | {"path": str(folder / device["path"])}
+    if isinstance(out.get("arms"), list):
+        out["arms"] = [_from_folder(a, folder) if isinstance(a, dict) else a for a in out["arms"]]
+    return out
 
 
 def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:

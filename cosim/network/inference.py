@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compact_models.errors import ParameterError
-from cosim.behavioural.converters import Converter
 from cosim.behavioural.device import BehaviouralDevice
-from cosim.behavioural.noise import NoiseLaws
 from cosim.behavioural.tile import Tile, TileOptions
 from cosim.network.crossbar import Matrix
 from cosim.network.layers import Activation, Linear, cuts
 from cosim.network.model import Labels, Network
-from cosim.network.settings import InferenceConfig
-
-# One second, one hour, one day, ten years.
-TIMES = (1.0, 3600.0, 86400.0, 3.156e8)
 
 
 class _Mapped:
@@ -127,15 +117,27 @@ class ProgrammedNetwork:
         return float(np.mean(self.scores(x, time).argmax(axis=1) == labels))
 
 
+def programmed_within(device: BehaviouralDevice, acceptance_range: float) -> BehaviouralDevice:
+    """The device under a closed loop of another acceptance range.
+
+    Raises
+    ------
+    ParameterError
+        What such a loop leaves is not known.
+    """
+    noise = dataclasses.replace(device.noise, acceptance_range=acceptance_range)
+    return device.replace(noise=noise)
+
+
 def accuracy_over_time(
     network: Network,
     device: BehaviouralDevice,
     sample: Matrix,
     test: tuple[Matrix, Labels],
     *,
-    times: Sequence[float] = TIMES,
-    acceptance_ranges: Sequence[float] = (0.002, 0.02),
-    seeds: Sequence[int] = (0, 1, 2),
+    times: Sequence[float],
+    acceptance_ranges: Sequence[float],
+    seeds: Sequence[int],
     options: TileOptions | None = None,
     tile_size: int = 1024,
 ) -> list[dict[str, Any]]:
@@ -148,7 +150,7 @@ def accuracy_over_time(
     """
     rows: list[dict[str, Any]] = []
     for width in acceptance_ranges:
-        noisy = device.replace(noise=dataclasses.replace(device.noise, acceptance_range=width))
+        noisy = programmed_within(device, width)
         for seed in seeds:
             programmed = ProgrammedNetwork(
                 network, noisy, sample, options=options, tile_size=tile_size, seed=seed
@@ -165,72 +167,18 @@ def accuracy_over_time(
     return rows
 
 
-def infer_study(config: Mapping[str, Any], output: Path, progress: bool = True) -> dict[str, Any]:
-    """Train in floating point (or take the checkpoint), program, read at several times.
-
-    Parameters
-    ----------
-    config : mapping
-        Fields of `cosim.network.study.TrainConfig`; the algorithm is floating point. Its
-        table ``inference`` has the fields of `cosim.network.settings.InferenceConfig`.
-    output : Path
-        Folder for ``results.csv``, ``results.json`` and the checkpoint.
-
-    Returns
-    -------
-    dict
-        ``rows``, ``floating_point`` (its accuracy), ``summary``, ``columns``, ``files``.
-    """
-    from cosim.network.study import prepare, write_table
-
-    settings = dict(config)
-    reading = InferenceConfig.read(settings.pop("inference", {}))
-    settings["algorithms"] = ["fp"]
-    output = Path(output)
-    network, train, test, study = prepare(settings, output, progress)
-    options = TileOptions(
-        scheme=reading.scheme,
-        dac=Converter(bits=reading.read_bits[0], bound=1.0),
-        adc=Converter(bits=reading.read_bits[1], bound=1.0),
-    )
-    if progress:
-        print("programming and reading", file=sys.stderr, flush=True)
-    sample: NDArray[Any] = train[0][:500]
-    rows = accuracy_over_time(
-        network, study.device.build().replace(noise=NoiseLaws()), sample, test,
-        times=reading.times, acceptance_ranges=reading.acceptance_ranges,
-        seeds=reading.program_seeds, options=options, tile_size=study.tile,
-    )  # fmt: skip
-    floating = network.accuracy(*test)
+def summarise(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and standard deviation (n - 1) over the seeds for every range and time."""
+    found: dict[tuple[float, float], list[float]] = {}
     for r in rows:
-        r |= {
-            "floating_point": round(floating, 6),
-            "measured_samples": len(test[1]),
-            "fingerprint": study.fingerprint,
-            "state": network.fingerprint()[:16],
-        }
-    summary = [
+        found.setdefault((r["acceptance_range"], r["time"]), []).append(r["accuracy"])
+    return [
         {
-            "acceptance_range": a,
-            "time": t,
-            "mean": float(np.mean(found)),
-            "std": float(np.std(found, ddof=1)) if len(found) > 1 else 0.0,
-            "seeds": len(found),
+            "acceptance_range": width,
+            "time": time,
+            "mean": float(np.mean(values)),
+            "std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+            "seeds": len(values),
         }
-        for a in reading.acceptance_ranges
-        for t in reading.times
-        if (found := [r["accuracy"] for r in rows if (r["acceptance_range"], r["time"]) == (a, t)])
+        for (width, time), values in found.items()
     ]
-    table, details = output / "results.csv", output / "results.json"
-    write_table(table, list(rows[0]), rows)
-    result = {
-        "floating_point": floating,
-        "rows": rows,
-        "summary": summary,
-        "config": {**study.model_dump(mode="json"), "inference": reading.model_dump(mode="json")},
-        "fingerprint": study.fingerprint,
-        "columns": ["acceptance_range", "seed", "time", "accuracy", "floating_point"],
-        "files": [str(table), str(details)],
-    }
-    details.write_text(json.dumps(result, indent=1) + "\n")
-    return result

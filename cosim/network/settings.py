@@ -5,16 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from compact_models.errors import ConfigError, best_matches
 from cosim.behavioural.device import BehaviouralDevice, DeviceSpread, soft_bounds
 from cosim.behavioural.tile import Scheme
 from cosim.network.algorithms import ALGORITHMS, TransferOptions
 from cosim.network.crossbar import Pulses
+from cosim.quantities import read_quantity
 
+T = TypeVar("T")
+
+
+def _once(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("every entry once")
+    return values
+
+
+def _quantity(unit: str, name: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: read_quantity(value, unit, name=name))
+
+
+# Several of a kind: one at least, none twice.
+Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_once)]
+Seed = Annotated[int, Field(ge=0)]
+Bits = Annotated[int, Field(ge=2, le=24)]
+Seconds = Annotated[float, _quantity("s", "time after programming"), Field(ge=0)]
 Algorithm = Literal["fp", "sgd", "ttv1", "ttv2", "cttv2", "agad", "mixed"]
 ReferenceName = Literal["middle", "nominal", "shifted"]
 # Fields younger than the committed tables: at their defaults they leave fingerprints as they were.
@@ -22,7 +41,7 @@ LATER = ("adc_bound", "bound_management", "gains")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _refusal(what: str, error: ValidationError, model: type[BaseModel]) -> ConfigError:
@@ -40,7 +59,10 @@ def _refusal(what: str, error: ValidationError, model: type[BaseModel]) -> Confi
 
 
 class DeviceConfig(_Strict):
-    """A soft-bounds device by its figures, or the path of a calibrated one."""
+    """A soft-bounds device by its figures, or the path of a calibrated one.
+
+    A path in a study file starts at that file.
+    """
 
     path: str | None = None
     states: float = Field(default=22.0, gt=1)
@@ -99,12 +121,12 @@ class TrainConfig(_Strict):
     network: Literal["mlp", "lenet", "lstm"] = "mlp"
     data: Literal["mnist", "digits", "war_and_peace"] = "digits"
     data_folder: str | None = None
-    hidden: tuple[int, ...] = (256, 128)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (256, 128)
     activation: Literal["sigmoid", "tanh", "relu"] = "tanh"
     gain: float = Field(default=8.0, gt=0)
     gains: dict[Algorithm, float] = {}
-    algorithms: tuple[Algorithm, ...] = ("fp", "sgd", "agad")
-    seeds: tuple[int, ...] = (0,)
+    algorithms: Several[Algorithm] = ("fp", "sgd", "agad")
+    seeds: Several[Seed] = (0,)
     epochs: int = Field(default=10, ge=1)
     batch: int = Field(default=10, ge=1)
     rate: float = Field(default=0.02, gt=0)
@@ -120,8 +142,8 @@ class TrainConfig(_Strict):
     reference: ReferenceName = "nominal"
     fast_reference: ReferenceName = "nominal"
     pulse_length: int = Field(default=31, ge=1, le=63)
-    dac_bits: int | None = 7
-    adc_bits: int | None = 9
+    dac_bits: Bits | None = 7
+    adc_bits: Bits | None = 9
     adc_bound: float = Field(default=12.0, gt=0)
     bound_management: int = Field(default=0, ge=0, le=10)
     output_noise: float = Field(default=0.0, ge=0)
@@ -137,8 +159,11 @@ class TrainConfig(_Strict):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides the results; where the data lies does not."""
+        """Hash of everything that decides the results; where data and device lie does not."""
         table = self.model_dump(mode="json", exclude={"data_folder", "algorithms", "seeds"})
+        if self.device.path is not None:
+            # A device may be calibrated anew under its name.
+            table["device"]["path"] = self.device.build().to_dict()
         for name in LATER:
             if table[name] == type(self).model_fields[name].default:
                 del table[name]
@@ -153,15 +178,21 @@ class TrainConfig(_Strict):
 class InferenceConfig(_Strict):
     """How a trained network is programmed and read: table ``inference`` of a study.
 
-    ``scheme`` is that of `cosim.behavioural.tile.TileOptions`: differential pairs, a reference
-    column, or an offset subtracted as a number.
+    ``times`` after programming and the resistance ``wire`` of a line segment may carry units.
+    ``program_seeds`` are one programming each; ``scheme`` is that of
+    `cosim.behavioural.tile.TileOptions`: differential pairs, a reference column, or an offset
+    subtracted as a number. ``tile`` is the largest number of rows and of outputs of a tile: by
+    default that of the training, or 128 with wires.
     """
 
-    times: tuple[float, ...] = (1.0, 3600.0, 86400.0, 3.156e8)
-    acceptance_ranges: tuple[float, ...] = (0.002, 0.02)
-    program_seeds: tuple[int, ...] = (0, 1, 2)
-    read_bits: tuple[int, int] = (6, 8)
+    times: Several[Seconds] = (1.0, 3600.0, 86400.0, 3.156e8)
+    acceptance_ranges: Several[float] = (0.002, 0.02)
+    program_seeds: Several[Seed] = (0, 1, 2)
+    read_bits: tuple[Bits | None, Bits | None] = (6, 8)
     scheme: Scheme = "differential"
+    wire: Annotated[float, _quantity("ohm", "wire"), Field(ge=0, lt=1e6)] = 0.0
+    tile: int | None = Field(default=None, ge=2)
+    test_samples: int | None = Field(default=None, ge=1)
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> InferenceConfig:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cosim.network.algorithms import Analog
-from cosim.network.inference import infer_study
+from cosim.network.reading import infer_study
 from cosim.network.recurrent import CharacterLSTM
 from cosim.network.settings import arms_of
 from cosim.network.study import train_study

@@ -4,9 +4,12 @@ import json
 import pytest
 
 from compact_models.errors import ConfigError
+from cosim.behavioural import soft_bounds
+from cosim.config import load_training
 from cosim.network.pages import write_training_page
-from cosim.network.settings import InferenceConfig, arms_of
-from cosim.network.study import TrainConfig, _Data, train_study
+from cosim.network.runs import StudyData
+from cosim.network.settings import InferenceConfig, TrainConfig, arms_of
+from cosim.network.study import train_study
 
 SMALL = {
     "data": "digits",
@@ -39,6 +42,13 @@ def test_study_writes_a_table_and_goes_on_where_it_stood(tmp_path):
         ({"epochs": 0}, "epochs"),
         ({"device": {"nsrr": 1}}, "device.nsrr"),
         ({"network": "lstm"}, "war_and_peace"),
+        ({"seeds": []}, "seeds"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"seeds": [1, 1]}, "seeds.*once"),
+        ({"algorithms": []}, "algorithms"),
+        ({"hidden": [0]}, "hidden"),
+        ({"rate": float("inf")}, "rate"),
+        ({"adc_bits": 1}, "adc_bits"),
     ],
 )
 def test_wrong_studies_are_refused_by_name(tmp_path, change, message):
@@ -50,6 +60,31 @@ def test_fingerprint_ignores_where_the_data_lies_but_not_the_rate():
     plain = TrainConfig.read(SMALL)
     assert TrainConfig.read({**SMALL, "data_folder": "/x"}).fingerprint == plain.fingerprint
     assert TrainConfig.read({**SMALL, "rate": 0.5}).fingerprint != plain.fingerprint
+
+
+def test_a_device_calibrated_anew_under_its_name_is_another_study(tmp_path):
+    path, copy = tmp_path / "device.json", tmp_path / "copy.json"
+
+    def fingerprint(file, states):
+        soft_bounds(states=states).save(file)
+        return TrainConfig.read({**SMALL, "device": {"path": str(file)}}).fingerprint
+
+    first = fingerprint(path, 30.0)
+    assert fingerprint(path, 60.0) != first
+    assert fingerprint(copy, 30.0) == first
+
+
+def test_paths_in_a_study_start_at_its_file(tmp_path):
+    soft_bounds(states=40.0).save(tmp_path / "device.json")
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'experiment = "train"\n[train]\ndata_folder = "sets"\n'
+        '[[train.arms]]\nname = "mine"\ndevice = { path = "device.json" }\n'
+    )
+    settings, _ = load_training(study)
+    arm = arms_of(settings)["mine"]
+    assert arm.device.build().figures["states"] == pytest.approx(40.0)
+    assert arm.data_folder == str(tmp_path / "sets")
 
 
 def test_younger_fields_leave_old_fingerprints_and_count_when_they_are_used():
@@ -65,7 +100,7 @@ def test_networks_of_a_study_lie_on_tiles_no_larger_than_asked_for(network):
     study = TrainConfig.read(
         {**SMALL, "network": network, "tile": 20, "adc_bound": 5.0, "bound_management": 1}
     )
-    net = _Data(study).network("agad", 0)
+    net = StudyData(study).network("agad", 0)
     matrices = [getattr(n, "matrix", n) for n in net.layers]
     matrices = [m for m in matrices if hasattr(m, "tiles")]
     shapes = [t.weights().shape for m in matrices for line in m.tiles for t in line]
@@ -75,7 +110,7 @@ def test_networks_of_a_study_lie_on_tiles_no_larger_than_asked_for(network):
 
 
 def test_gains_of_single_algorithms_set_their_weight_range():
-    data = _Data(TrainConfig.read({**SMALL, "gain": 8.0, "gains": {"sgd": 6.0}}))
+    data = StudyData(TrainConfig.read({**SMALL, "gain": 8.0, "gains": {"sgd": 6.0}}))
     agad, sgd = (data.network(a, 0).layers[0] for a in ("agad", "sgd"))
     assert sgd.weight_range == pytest.approx(0.75 * agad.weight_range)
     with pytest.raises(ConfigError, match="gains"):
@@ -124,8 +159,8 @@ def test_study_of_arms_writes_tables_curves_and_a_page(tmp_path):
 
 
 def test_validation_leaves_the_test_set_alone_and_does_not_train_on_what_it_measures():
-    plain = _Data(TrainConfig.read({**SMALL, "train_samples": None}))
-    held = _Data(TrainConfig.read({**SMALL, "train_samples": None, "validation_samples": 200}))
+    plain = StudyData(TrainConfig.read({**SMALL, "train_samples": None}))
+    held = StudyData(TrainConfig.read({**SMALL, "train_samples": None, "validation_samples": 200}))
     images, labels = plain.train_set
     assert (held.test_set[0] == images[-200:]).all()
     assert (held.test_set[1] == labels[-200:]).all()
@@ -133,7 +168,7 @@ def test_validation_leaves_the_test_set_alone_and_does_not_train_on_what_it_meas
     assert (plain.measured, held.measured) == (100, 200)
     assert (TrainConfig.read(SMALL).split, held.study.split) == ("test", "validation")
     with pytest.raises(ConfigError, match="held out"):
-        _Data(TrainConfig.read({**SMALL, "train_samples": 1300, "validation_samples": 200}))
+        StudyData(TrainConfig.read({**SMALL, "train_samples": 1300, "validation_samples": 200}))
 
 
 @pytest.mark.parametrize("scheme", ["differential", "reference", "offset"])
