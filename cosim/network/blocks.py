@@ -1,15 +1,20 @@
-"""Sixteen neighbouring devices pulsed at once, as one piece of vector code.
+"""Devices of a row pulsed sixteen at once, as one piece of vector code.
 
 The compiler does not vectorise a loop with look-ups, random numbers that only some devices
 draw, and stops; so this piece is handed to it as vectors. It does what `some_pulses` does
 on one device after the other, bit for bit, on any processor: where vectors of sixteen are
 missing, the compiler cuts them up.
+
+Time goes by how long one step waits for another. So the random numbers are fetched for all
+devices that are likely to draw one, beside the look-up of their steps, and once more in the
+rare case that a device does not.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -79,22 +84,7 @@ class _Lanes:
             out = self.b.insert_element(out, value, _I32(lane))
         return out
 
-    def both(self, law: Any, index: Any, shift: int) -> tuple[Any, Any]:
-        """`look_up` of places 0 to 31 from `shift` on: down table, up table."""
-        b = self.b
-        up, down = (
-            self._of_32(
-                index,
-                *(
-                    b.load(self.place(law, _I64(row + shift + half), _VF), align=4)
-                    for half in (0, LANES)
-                ),
-            )
-            for row in (0, SEGMENTS + 1)
-        )
-        return down, up
-
-    def _of_32(self, index: Any, low: Any, high: Any) -> Any:
+    def of_32(self, index: Any, low: Any, high: Any) -> Any:
         """Numbers from two vectors by the lowest five bits of an index."""
         return self.call("llvm.x86.avx512.vpermi2var.ps.512", _VF, [low, index, high])
 
@@ -145,12 +135,12 @@ def count_bits(typing_context: Any, word: Any) -> Any:
 
 
 @intrinsic
-def pulse_block(
+def pulse_blocks(
     typing_context: Any, w: Any, planes: Any, numbers: Any, sides: Any, law: Any, noise: Any,
     bounds: Any, gauss: Any, start: Any, column: Any, lanes: Any, read: Any, lumped: Any,
     counter: Any,
 ) -> Any:  # fmt: skip
-    """Pulses on sixteen devices of one row, up to the first that needs single steps.
+    """Pulses on the devices of one row, up to the first that needs single steps.
 
     Parameters
     ----------
@@ -161,9 +151,9 @@ def pulse_block(
     law, noise, bounds, gauss
         As everywhere; `gauss` the table of normal numbers.
     start, column : int64
-        First element of the row, first column of the sixteen.
+        First element of the row; column to begin with, a multiple of 16.
     lanes : int32
-        Bit mask of the columns that may be touched.
+        Bit mask of the first sixteen columns that may be touched.
     read : int32
         1 leaves out a random number before every such column, pulsed or not; else 0.
     lumped : float32
@@ -172,15 +162,16 @@ def pulse_block(
 
     Returns
     -------
-    (uint64, int32)
-        Counter afterwards; bit mask of the columns that need single steps. Only those before
-        the first of these were pulsed.
+    (uint64, int64, int32)
+        Counter afterwards; first column of the last sixteen; bit mask of those of them that
+        need single steps (0 at the end of the row). Only columns before the first of these
+        were pulsed.
     """
     arrays = (w, planes, numbers, sides, law, noise, bounds, gauss)
     if any(a.layout != "C" for a in arrays):
         return None  # Places in memory are counted below.
     kinds: Any = types
-    signature = kinds.Tuple((types.uint64, types.int32))(
+    signature = kinds.Tuple((types.uint64, types.int64, types.int32))(
         *arrays, types.int64, types.int64, types.int32, types.int32, types.float32, types.uint64,
     )  # fmt: skip
 
@@ -190,97 +181,234 @@ def pulse_block(
             for kind, value in zip(signature.args[:8], values[:8], strict=True)
         ]
         shape = context.make_array(planes)(context, builder, values[1]).shape
-        size = builder.mul(builder.extract_value(shape, 1), builder.extract_value(shape, 2))
+        columns = builder.extract_value(shape, 2)
+        size = builder.mul(builder.extract_value(shape, 1), columns)
         knots = builder.extract_value(context.make_array(law)(context, builder, values[4]).shape, 1)
         wide = "+avx512f" in context.codegen().magic_tuple()[2]
-        counter, hard = _body(_Lanes(builder), arrays, values[8:], size, knots, wide)
-        return context.make_tuple(builder, signature.return_type, (counter, hard))
+        row = _Row(_Lanes(builder), arrays, values[8:], (size, columns, knots), wide)
+        return context.make_tuple(builder, signature.return_type, row.loop())
 
     return signature, generate
 
 
-def _body(
-    v: _Lanes, arrays: list[Any], rest: list[Any], size: Any, knots: Any, wide: bool
-) -> tuple[Any, Any]:
-    """What `pulse_block` returns."""
-    w, planes, numbers, sides, law, noise, bounds, gauss = arrays
-    start, column, lanes, read, lumped, counter = rest
-    b = v.b
-    zero, one, none = v.constant(_VF, 0.0), v.constant(_VF, 1.0), v.constant(_VI, 0)
+class _Row:
+    """What `pulse_blocks` does."""
 
-    def scalar(data: Any, index: int) -> Any:
-        return v.spread(_VF, b.load(b.gep(data, [_I64(index)])))
+    def __init__(
+        self, v: _Lanes, arrays: list[Any], rest: list[Any], sizes: tuple[Any, ...], wide: bool
+    ) -> None:
+        self.v, self.wide = v, wide
+        self.w, self.planes, self.numbers, self.sides, law, noise, bounds, self.gauss = arrays
+        self.start, self.column, self.lanes, self.read, lumped, self.counter = rest
+        self.size, self.columns, knots = sizes
+        b = v.b
 
-    def number(data: Any) -> Any:
-        return b.load(v.place(data, column, _VI), align=4)
+        def scalar(data: Any, index: int) -> Any:
+            return v.spread(_VF, b.load(b.gep(data, [_I64(index)])))
 
-    def bits(mask: Any) -> Any:
-        return b.bitcast(mask, _MASK)
+        # Memory that never changes is read once: the compiler cannot know that it does not.
+        self.noise = [scalar(noise, n) for n in range(4)]
+        self.bounds = [scalar(bounds, n) for n in range(2)]
+        self.lumped = v.spread(_VF, lumped)
+        self.steps = _Steps(v, law, b.trunc(knots, _I32), wide)
+        self.stride = v.constant(_VL, int(STRIDE))
 
-    count = number(numbers)
-    allowed = b.trunc(lanes, _MASK)
-    hit = b.and_(b.icmp_signed(">", count, none), b.bitcast(allowed, _VB))
-    down = b.icmp_signed("!=", number(sides), none)
-    offset = b.add(start, column)
-    low = v.load(planes, offset, hit, 0.0)
-    span = v.load(planes, b.add(offset, size), hit, 1.0)
-    twice = b.add(offset, b.add(size, size))
-    rise = v.load(planes, twice, b.and_(hit, b.not_(down)), 0.0)
-    fall = v.load(planes, b.add(twice, size), b.and_(hit, down), 0.0)
-    scale = b.select(down, b.fsub(v.constant(_VF, -0.0), fall), rise)
-    u = b.fdiv(b.fsub(v.load(w, offset, hit, 0.0), low), span)
-    # The table's step.
-    last = b.sub(b.trunc(knots, _I32), _I32(1))
-    t = b.fmul(v.limit(u, zero, one), v.spread(_VF, b.sitofp(last, _F32)))
-    knot = b.fptosi(t, _VI)
-    final = v.spread(_VI, b.sub(last, _I32(1)))
-    knot = b.select(b.icmp_signed("<", knot, final), knot, final)
-    part = b.fsub(t, b.sitofp(knot, _VF))
-    table = b.select(down, v.spread(_VI, b.trunc(knots, _I32)), none)
-    at = b.add(knot, table)
-    if wide:
-        left, right = (b.select(down, *v.both(law, knot, n)) for n in (0, 1))
-    else:
-        left = v.look_up(law, at, _VF)
-        right = v.look_up(law, b.add(at, v.constant(_VI, 1)), _VF)
-    mean = b.fmul(b.fadd(left, b.fmul(part, b.fsub(right, left))), scale)
-    # Noise of the pulses.
-    magnitude = v.size(mean)
-    many = b.sitofp(count, _VF)
-    far = b.fcmp_unordered(">=", b.fmul(many, magnitude), v.spread(_VF, lumped))
-    hard = b.and_(hit, b.and_(far, b.icmp_signed(">", count, v.constant(_VI, 1))))
-    stops = bits(hard)
-    before = b.and_(b.not_(stops), b.sub(stops, _MASK(1)))
-    hit = b.and_(hit, b.bitcast(before, _VB))
-    sigma = b.fmul(magnitude, b.select(down, scalar(noise, 1), scalar(noise, 0)))
-    floor = b.select(down, scalar(noise, 3), scalar(noise, 2))
-    rough = b.and_(hit, v.above(floor, zero))
-    drawn = b.and_(hit, b.or_(v.above(sigma, zero), v.above(floor, zero)))
-    order = b.add(v.ranks(bits(drawn)), v.ranks(bits(rough)))
-    readings = b.add(v.ranks(allowed), v.constant(_VI, 1))
-    order = b.add(order, b.mul(readings, v.spread(_VI, read)))
-    stride = v.constant(_VL, int(STRIDE))
-    base = v.spread(_VL, counter)
-    first = b.add(base, b.mul(b.add(b.zext(order, _VL), v.constant(_VL, 1)), stride))
-    root = v.call(f"llvm.sqrt.v{LANES}f32", _VF, [many])
-    step = b.fmul(mean, many)
-    step = b.fadd(step, b.fmul(b.fmul(root, sigma), v.look_up(gauss, v.random(first), _VF)))
-    plain = b.basic_block
-    with b.if_then(b.icmp_unsigned("!=", bits(rough), _MASK(0)), likely=False):
-        normal = v.look_up(gauss, v.random(b.add(first, stride)), _VF)
-        worse = b.fadd(step, b.fmul(b.fmul(root, floor), normal))
-        inside = b.basic_block
-    chosen = b.phi(_VF)
-    chosen.add_incoming(step, plain)
-    chosen.add_incoming(worse, inside)
-    u = v.limit(b.fadd(u, chosen), scalar(bounds, 0), scalar(bounds, 1))
-    v.store(b.fadd(low, b.fmul(u, span)), w, offset, hit)
+    def loop(self) -> tuple[Any, Any, Any]:
+        """Sixteen after sixteen; what `pulse_blocks` returns."""
+        b = self.v.b
+        before = b.basic_block
+        head, pulse, onward, end = (
+            b.append_basic_block(n) for n in ("head", "pulse", "onward", "end")
+        )
+        b.branch(head)
+        b.position_at_end(head)
+        column, counter, lanes = b.phi(_I64), b.phi(_I64), b.phi(_I32)
+        for value, first in ((column, self.column), (counter, self.counter), (lanes, self.lanes)):
+            value.add_incoming(first, before)
+        left = b.sub(self.columns, column)
+        tail = b.sub(
+            b.shl(_I64(1), b.select(b.icmp_signed(">", left, _I64(LANES)), _I64(LANES), left)),
+            _I64(1),
+        )
+        allowed = b.trunc(b.and_(lanes, b.trunc(tail, _I32)), _MASK)
+        count = b.load(self.v.place(self.numbers, column, _VI), align=4)
+        hit = b.and_(b.icmp_signed(">", count, self.v.constant(_VI, 0)), b.bitcast(allowed, _VB))
+        idle = b.mul(self._tally(allowed), b.zext(self.read, _I64))
+        skipped = b.add(counter, b.mul(idle, _I64(int(STRIDE))))
+        b.cbranch(b.icmp_unsigned("==", self._bits(hit), _MASK(0)), onward, pulse)
+        b.position_at_end(pulse)
+        pulsed, stops = self._sixteen(column, counter, allowed, count, hit)
+        hard = b.zext(stops, _I32)
+        done = b.basic_block
+        b.cbranch(b.icmp_unsigned("==", stops, _MASK(0)), onward, end)
+        b.position_at_end(onward)
+        later = b.phi(_I64)
+        later.add_incoming(skipped, head)
+        later.add_incoming(pulsed, done)
+        following = b.add(column, _I64(LANES))
+        column.add_incoming(following, onward)
+        counter.add_incoming(later, onward)
+        lanes.add_incoming(_I32((1 << LANES) - 1), onward)
+        b.cbranch(b.icmp_signed("<", following, self.columns), head, end)
+        b.position_at_end(end)
+        out = []
+        for kind, stopped, last in (
+            (_I64, pulsed, later), (_I64, column, following), (_I32, hard, _I32(0)),
+        ):  # fmt: skip
+            value = b.phi(kind)
+            value.add_incoming(stopped, done)
+            value.add_incoming(last, onward)
+            out.append(value)
+        return out[0], out[1], out[2]
 
-    def tally(mask: Any) -> Any:
-        return b.zext(v.call(f"llvm.ctpop.i{LANES}", _MASK, [mask]), _I64)
+    def _bits(self, mask: Any) -> Any:
+        return self.v.b.bitcast(mask, _MASK)
 
-    stop = b.and_(stops, b.neg(stops))
-    seen = b.mul(tally(b.and_(allowed, b.or_(before, stop))), b.zext(read, _I64))
-    draws = b.add(seen, b.add(tally(bits(drawn)), tally(bits(rough))))
-    after = b.add(counter, b.mul(draws, _I64(int(STRIDE))))
-    return after, b.zext(stops, _I32)
+    def _some(self, mask: Any) -> Any:
+        """Whether a lane is set."""
+        return self.v.b.icmp_unsigned("!=", self._bits(mask), _MASK(0))
+
+    def _tally(self, mask: Any) -> Any:
+        """Number of set bits."""
+        return self.v.b.zext(self.v.call(f"llvm.ctpop.i{LANES}", _MASK, [mask]), _I64)
+
+    def _normal(self, places: Any) -> Any:
+        """Normal numbers at places of the generator."""
+        index = self.v.random(places)
+        return self.v.look_up(self.gauss, index, _VF)
+
+    def _places(self, counter: Any, drawn: Any, rough: Any, readings: Any) -> Any:
+        """Places of the generator from which the lanes in `drawn` take their first number."""
+        v, b = self.v, self.v.b
+        order = b.add(v.ranks(self._bits(drawn)), readings)
+        before = b.basic_block
+        with b.if_then(self._some(rough), likely=False):
+            twice = b.add(order, v.ranks(self._bits(rough)))
+            inside = b.basic_block
+        order = b.zext(self._either(_VI, order, before, twice, inside), _VL)
+        ahead = b.mul(b.add(order, v.constant(_VL, 1)), self.stride)
+        return b.add(v.spread(_VL, counter), ahead)
+
+    def _root(self, count: Any, many: Any) -> Any:
+        """Square roots of the numbers of pulses."""
+        v, b = self.v, self.v.b
+        if not self.wide:
+            return v.call(f"llvm.sqrt.v{LANES}f32", _VF, [many])
+        roots = np.sqrt(np.arange(2 * LANES, dtype=np.float32))
+        low, high = (
+            v.constant(_VF, [float(r) for r in half]) for half in (roots[:LANES], roots[LANES:])
+        )
+        quick = v.of_32(count, low, high)
+        before = b.basic_block
+        long = b.icmp_signed(">", count, v.constant(_VI, 2 * LANES - 1))
+        with b.if_then(self._some(long), likely=False):
+            slow = v.call(f"llvm.sqrt.v{LANES}f32", _VF, [many])
+            inside = b.basic_block
+        return self._either(_VF, quick, before, slow, inside)
+
+    def _either(self, kind: Any, usual: Any, before: Any, rare: Any, inside: Any) -> Any:
+        chosen = self.v.b.phi(kind)
+        chosen.add_incoming(usual, before)
+        chosen.add_incoming(rare, inside)
+        return chosen
+
+    def _sixteen(
+        self, column: Any, counter: Any, allowed: Any, count: Any, hit: Any
+    ) -> tuple[Any, Any]:
+        """Counter afterwards, and the lanes that need single steps."""
+        v, b = self.v, self.v.b
+        zero, none = v.constant(_VF, 0.0), v.constant(_VI, 0)
+        down = b.icmp_signed("!=", b.load(v.place(self.sides, column, _VI), align=4), none)
+        many = b.sitofp(count, _VF)
+        relative = b.select(down, self.noise[1], self.noise[0])
+        floor = b.select(down, self.noise[3], self.noise[2])
+        rough = b.and_(hit, v.above(floor, zero))
+        likely = b.and_(hit, b.or_(v.above(relative, zero), v.above(floor, zero)))
+        readings = b.add(v.ranks(allowed), v.constant(_VI, 1))
+        readings = b.mul(readings, v.spread(_VI, self.read))
+        root = self._root(count, many)
+        places = self._places(counter, likely, rough, readings)
+        normal = self._normal(places)
+
+        offset = b.add(self.start, column)
+        low = v.load(self.planes, offset, hit, 0.0)
+        span = v.load(self.planes, b.add(offset, self.size), hit, 1.0)
+        twice = b.add(offset, b.add(self.size, self.size))
+        rise = v.load(self.planes, twice, b.and_(hit, b.not_(down)), 0.0)
+        fall = v.load(self.planes, b.add(twice, self.size), b.and_(hit, down), 0.0)
+        scale = b.select(down, b.fsub(v.constant(_VF, -0.0), fall), rise)
+        u = b.fdiv(b.fsub(v.load(self.w, offset, hit, 0.0), low), span)
+        mean = b.fmul(self.steps.at(u, down), scale)
+        magnitude = v.size(mean)
+        far = b.fcmp_unordered(">=", b.fmul(many, magnitude), self.lumped)
+        hard = b.and_(hit, b.and_(far, b.icmp_signed(">", count, v.constant(_VI, 1))))
+        stops = self._bits(hard)
+        before = b.and_(b.not_(stops), b.sub(stops, _MASK(1)))
+        sigma = b.fmul(magnitude, relative)
+        hit_now = b.and_(hit, b.bitcast(before, _VB))
+        drawn = b.and_(hit_now, b.or_(v.above(sigma, zero), v.above(floor, zero)))
+        rough_now = b.and_(rough, hit_now)
+
+        usual = b.basic_block
+        odd = b.icmp_unsigned("!=", self._bits(drawn), self._bits(likely))
+        with b.if_then(odd, likely=False):
+            places_now = self._places(counter, drawn, rough_now, readings)
+            normal_now = self._normal(places_now)
+            inside = b.basic_block
+        places = self._either(_VL, places, usual, places_now, inside)
+        normal = self._either(_VF, normal, usual, normal_now, inside)
+
+        step = b.fmul(mean, many)
+        step = b.fadd(step, b.fmul(b.fmul(root, sigma), normal))
+        usual = b.basic_block
+        with b.if_then(self._some(rough_now), likely=False):
+            second = self._normal(b.add(places, self.stride))
+            worse = b.fadd(step, b.fmul(b.fmul(root, floor), second))
+            inside = b.basic_block
+        step = self._either(_VF, step, usual, worse, inside)
+        u = v.limit(b.fadd(u, step), *self.bounds)
+        v.store(b.fadd(low, b.fmul(u, span)), self.w, offset, hit_now)
+
+        stop = b.and_(stops, b.neg(stops))
+        seen = b.mul(self._tally(b.and_(allowed, b.or_(before, stop))), b.zext(self.read, _I64))
+        draws = b.add(self._tally(self._bits(drawn)), self._tally(self._bits(rough_now)))
+        after = b.add(counter, b.mul(b.add(seen, draws), _I64(int(STRIDE))))
+        return after, stops
+
+
+class _Steps:
+    """The tables of up and down steps, interpolated as `mean_step` does."""
+
+    def __init__(self, v: _Lanes, law: Any, knots: Any, wide: bool) -> None:
+        self.v, self.law, self.knots = v, law, knots
+        b = v.b
+        # Vectors of the table from its first and from its second knot on, up and down.
+        self.held = [
+            [
+                b.load(v.place(law, _I64(row + shift + half), _VF), align=4)
+                for half in (0, LANES)
+            ]
+            for row in (0, SEGMENTS + 1)
+            for shift in (0, 1)
+        ] if wide else None  # fmt: skip
+
+    def at(self, u: Any, down: Any) -> Any:
+        """Steps at `u`, flat outside 0 to 1."""
+        v, b = self.v, self.v.b
+        last = b.sub(self.knots, _I32(1))
+        inside = v.limit(u, v.constant(_VF, 0.0), v.constant(_VF, 1.0))
+        t = b.fmul(inside, v.spread(_VF, b.sitofp(last, _F32)))
+        knot = b.fptosi(t, _VI)
+        final = v.spread(_VI, b.sub(last, _I32(1)))
+        knot = b.select(b.icmp_signed("<", knot, final), knot, final)
+        part = b.fsub(t, b.sitofp(knot, _VF))
+        if self.held is not None:
+            up_left, up_right, down_left, down_right = (
+                v.of_32(knot, *halves) for halves in self.held
+            )
+            left, right = b.select(down, down_left, up_left), b.select(down, down_right, up_right)
+        else:
+            place = b.add(knot, b.select(down, v.spread(_VI, self.knots), v.constant(_VI, 0)))
+            left = v.look_up(self.law, place, _VF)
+            right = v.look_up(self.law, b.add(place, v.constant(_VI, 1)), _VF)
+        return b.fadd(left, b.fmul(part, b.fsub(right, left)))

@@ -13,7 +13,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from cosim.network.blocks import LANES, pulse_block
+from cosim.network.blocks import LANES, pulse_blocks
 from cosim.network.random import GAUSS, next_gauss
 
 # Several coincidences of one train move a device in one step as long as they cannot
@@ -75,7 +75,7 @@ def lowest_bit(word: Any) -> Any:
     return place
 
 
-@nb.njit(cache=True, error_model="numpy")
+@nb.njit(forceinline=True, error_model="numpy")
 def pulse_row(
     row: Any, w: Any, planes: Any, law: Any, noise: Any, bounds: Any, numbers: Any, sides: Any,
     read: Any, rng: Any,
@@ -90,30 +90,16 @@ def pulse_row(
         1 where a random number is left out before every column, pulsed or not; else 0.
     """
     size = w.shape[1]
-    full = np.int32((1 << LANES) - 1)
-    k, lanes = 0, full
+    k, lanes = 0, np.int32((1 << LANES) - 1)
     while k < size:
-        if read == 0:
-            pulsed = np.int32(0)
-            for j in range(k, k + LANES):
-                pulsed |= numbers[j]
-            if pulsed == 0:
-                k += LANES
-                lanes = full
-                continue
-        if k + LANES > size:
-            lanes &= np.int32((1 << (size - k)) - 1)
-        rng[0], hard = pulse_block(
+        rng[0], k, hard = pulse_blocks(
             w, planes, numbers, sides, law, noise, bounds, GAUSS, row * size, k, lanes, read,
             LUMPED, rng[0],
         )  # fmt: skip
-        if hard == 0:
-            k += LANES
-            lanes = full
-        else:
+        if hard != 0:
             j = k + lowest_bit(hard)
             some_pulses(w, row, j, numbers[j], sides[j] == 0, planes, law, noise, bounds, rng)
-            lanes = full & ~np.int32((2 << (j - k)) - 1)
+            lanes = np.int32((1 << LANES) - 1) & ~np.int32((2 << (j - k)) - 1)
 
 
 @nb.njit(cache=True, error_model="numpy")
