@@ -7,7 +7,6 @@ interrupted, or missed what it must give), 2 for wrong use. Files are written on
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,32 +15,11 @@ import click
 
 from cosim.commands import infer, inspect, rungs, simulate
 from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, plain, print_json
-from cosim.errors import (
-    CalibrationError,
-    ConfigError,
-    CosimError,
-    Interrupted,
-    SimulatorError,
-    best_matches,
-)
+from cosim.commands.verbs import Verbs
+from cosim.errors import CalibrationError, CosimError, Interrupted, SimulatorError
 
 
-class _Verbs(click.Group):
-    """A group that answers an unknown verb with the best matches."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise ConfigError(
-                thing="no verb of that name",
-                value=args[0][:40],
-                next_step=best_matches(args[0], self.list_commands(ctx)),
-            )
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(importlib.metadata.version("reram-cosim"), prog_name="cosim")
 def cli() -> None:
     """Co-simulation of ReRAM arrays, from device equations to the accuracy of a network.
@@ -84,16 +62,15 @@ def run(arguments: Sequence[str]) -> int:
             print_json({"ok": False, "status": status, "error": {"thing": text}})
         else:
             click.echo(f"cosim: {text}", err=True)
-    except BrokenPipeError:
-        # The reader went away (as in `cosim list | head`): leave without a second complaint.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # click's answer to a reader that went away, as in `cosim list | head`.
         status = RIGHT
     except OSError as error:
-        status = UNTRUSTED
+        status = MISUSED if isinstance(error, _WRONG_PATHS) else UNTRUSTED
         _report(
             CosimError(
                 thing=f"{error.strerror or type(error).__name__}",
-                value=error.filename and str(error.filename),
+                value=None if error.filename is None else str(error.filename),
                 next_step="Check the path, its permissions and the free space",
             ),
             status,
@@ -112,9 +89,20 @@ def run(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else RIGHT
 
 
+# What the user named cannot be read or written; other failures of the system may come and go.
+_WRONG_PATHS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+
+
 def _status_of(error: CosimError) -> int:
     """Failures of a run are 1, mistakes of the user 2."""
-    return UNTRUSTED if isinstance(error, SimulatorError | CalibrationError | Interrupted) else 2
+    failed = SimulatorError | CalibrationError | Interrupted
+    return UNTRUSTED if isinstance(error, failed) else MISUSED
 
 
 def _report(error: CosimError, status: int, as_json: bool) -> None:

@@ -8,6 +8,7 @@ netlist hash and citations.
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cosim.errors import DataError
+from cosim.errors import DataError, DiskFull
 
 if TYPE_CHECKING:
     import xarray as xr
 
+# What a netCDF file holds besides its values [bytes].
+_OVERHEAD = 1_000_000
 REQUIRED_ATTRIBUTES = ("experiment", "version", "seed", "simulator", "parameter_fingerprint")
 
 Variable = tuple[Sequence[str], ArrayLike, str, str]
@@ -142,6 +145,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     ------
     DataError
         Units or provenance are missing, or the file cannot be written.
+    DiskFull
+        The disk has less room than the data take.
     """
     check_dataset(dataset)
     path = Path(path)
@@ -152,6 +157,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         if variable.dtype.kind in "fiu" and variable.size > 1000
     }
     # The tempfile module would make the result readable by its owner alone.
+    _check_space(path, dataset.nbytes)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         dataset.to_netcdf(temporary, engine="h5netcdf", encoding=compressed)
@@ -165,6 +171,19 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _check_space(path: Path, needed: int) -> None:
+    """Refuse to begin a file that may not fit: HDF5 crashes the process on a full disk."""
+    free = shutil.disk_usage(path.parent).free
+    needed += _OVERHEAD
+    if free < needed:
+        raise DiskFull(
+            thing=f"no room for {path}",
+            value=f"{free / 1e6:.1f} MB free",
+            limit=f"at least {needed / 1e6:.1f} MB",
+            next_step="Free space or name another folder with -o; what was finished is kept",
+        )
 
 
 def load(path: str | Path) -> xr.Dataset:

@@ -156,10 +156,11 @@ def _section(
     difference = from_tile - from_circuit
     same = np.mean(np.argmax(from_tile, axis=1) == np.argmax(from_circuit, axis=1))
     count, right = len(labels), 100 * classifier.score(from_circuit, labels)
+    solver = circuit.attrs.get("simulator", "circuit")
     figures = (
         Figure(key="float_accuracy", name=f"floating point, {len(inputs)} test images",
                value=100 * classifier.accuracy, unit="%", note="the same classifier in software"),
-        Figure(key="circuit_accuracy", name=f"ngspice, the first {count} test images", unit="%",
+        Figure(key="circuit_accuracy", name=f"{solver}, the first {count} test images", unit="%",
                value=right, note="every cell, transistor and wire segment"),
         Figure(key="tile_accuracy_same", name=f"behavioural tile, the same {count}", unit="%",
                value=100 * classifier.score(from_tile, labels)),
@@ -181,7 +182,7 @@ def _section(
         title="Digits",
         text=f"A softmax classifier of scikit-learn's 8 x 8 digits, trained in floating point, on "
         f"a {currents.shape[1]}-column array as differential pairs: {images} images through "
-        f"{circuit.attrs.get('simulator', '')}, all {len(inputs)} through the tile.",
+        f"{solver}, all {len(inputs)} through the tile.",
         figures=figures,
         plots=(
             Plot(name="digits", wide=True, caption="Answer in green where right, in red where "

@@ -49,9 +49,13 @@ def run_validation(
         row could not be computed at all.
     """
     started = time.monotonic()
+    if output is not None:
+        # Where nothing can be written, that is better known before the work than after it.
+        output.mkdir(parents=True, exist_ok=True)
     rows = validate(rung, quick)
     committed = baseline()
     worse = regressions(rows, committed)
+    right = not worse and all(r.verdict is not Verdict.FAILED for r in rows)
     page = None
     if output is not None:
         from cosim.validation.page import write
@@ -60,20 +64,19 @@ def run_validation(
     if json:
         more = {"seconds": round(time.monotonic() - started, 1)}
         shown = {} if page is None else {"page": str(page)}
-        text = json_module.dumps(summary(rows, worse) | more | shown, indent=2)
+        text = json_module.dumps({"ok": right, **summary(rows, worse), **more, **shown}, indent=2)
     else:
         text = render(rows, worse)
         text += f"\n{time.monotonic() - started:.0f} s"
         if page is not None:
             text += f"\npage: {page}"
     print(text)
-    return 1 if worse or any(r.verdict is Verdict.FAILED for r in rows) else 0
+    return 0 if right else 1
 
 
 def summary(rows: Sequence[Row], worse: Sequence[Row]) -> dict[str, Any]:
     """Return the table as plain data."""
     return {
-        "ok": not worse,
         "verdicts": {str(v): sum(r.verdict is v for r in rows) for v in Verdict},
         "kinds": kinds(rows),
         "regressions": [r.id for r in worse],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-NATIVE = "native"
+NATIVE, NO_SOLVER = "native", "-"
 PATIENCE = 4.0
 """Who takes longer than this for the first call is called once only [s]."""
 
@@ -89,6 +89,11 @@ class Row:
     limit: float = math.nan
     note: str = ""
     goals: tuple[Goal, ...] = field(default=())
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it stands for a whole size that came to no end."""
+        return self.solver == NO_SOLVER
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import click
 
-from cosim.benchmarks.rows import NATIVE, Goal, Row
+from cosim.benchmarks.rows import NATIVE, NO_SOLVER, Goal, Row
 from cosim.benchmarks.sections import SECTIONS, absent
 from cosim.errors import ConfigError, best_matches
 
@@ -32,7 +32,6 @@ def _checked(selected: Sequence[str] | None, sizes: Sequence[int] | None, thread
             raise ConfigError(
                 thing="no benchmark of that name",
                 value=name,
-                limit=", ".join(SECTIONS),
                 next_step=best_matches(name, SECTIONS),
             )
     for size in sizes or ():
@@ -73,7 +72,7 @@ def _rows_of(name: str, size: int, full: bool, threads: int) -> list[Row]:
     if ended != 0 or late:
         what = f"killed by signal {-ended}" if ended < 0 and not late else reason
         rows.append(
-            Row(work=name, size=size, solver="-", seconds=math.nan, runs=0, ratio=math.nan,
+            Row(work=name, size=size, solver=NO_SOLVER, seconds=math.nan, runs=0, ratio=math.nan,
                 note=f"this size ended early: {what}")
         )  # fmt: skip
     return rows
@@ -192,6 +191,7 @@ def run_benchmarks(
     if json:
         memory = [r.memory for r in rows if r.solver == NATIVE and math.isfinite(r.memory)]
         document = {
+            "ok": not any(r.ended_early for r in rows),
             "machine": platform.processor() or platform.machine(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, refuse_inputs, table
 from cosim.commands.transistor import transistor
 from cosim.quantities import show_quantity
 
@@ -35,9 +35,10 @@ class _Calibrate(click.Group):
 
 @click.group(cls=_Calibrate)
 def calibrate() -> None:
-    """Fit a device to data: `calibrate RESULT`, `calibrate transistor CARD`.
+    """Fit a device to data.
 
-    RESULT holds pulse data: a .nc file, a result folder, or a measured CSV.
+    `calibrate RESULT` is short for `calibrate pulses RESULT`: a behavioural device from pulse
+    data, which are a .nc file, a result folder, or a measured CSV.
     """
 
 
@@ -60,19 +61,21 @@ def pulses(
     temperature: str | None,
     as_json: bool,
 ) -> int:
-    """Fit a behavioural device to pulse data: .nc files, result folders, measured CSVs.
+    """Fit a behavioural device to pulse data.
 
-    Several give laws over amplitude and width. Reads of a row or of an array, disturb,
-    programming and retention data among them give the laws that they tell of.
+    RESULTS are .nc files, result folders and measured CSVs. Several give laws over amplitude and
+    width. Reads of a row or of an array, disturb, programming and retention data among them give
+    the laws that they tell of.
     """
     from cosim.calibration import calibrate as fit
     from cosim.quantities import read_quantity
 
     files = _files(results) + ([disturb] if disturb is not None else [])
+    output = output or files[0].with_name("device.json")
+    refuse_inputs(output, *files)
     kelvin = None if temperature is None else read_quantity(temperature, "K", name="temperature")
     found = fit(*map(_load, files), half_pulses=half_pulses, temperature=kelvin)
     device, report = found.device, found.report
-    output = output or files[0].with_name("device.json")
     output.parent.mkdir(parents=True, exist_ok=True)
     device.save(output)
     if as_json:
@@ -158,13 +161,13 @@ def _steps(rows: list[dict[str, float]], *, conductance: bool = False) -> str:
               help="Rows and columns of the array that is compared.")  # fmt: skip
 @click.option("--pulses", "count", type=int, default=80, show_default=True,
               help="Of every sequence.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @json_option
 def unseen(size: int, count: int, seed: int, as_json: bool) -> int:
-    """Compare a calibrated device with the array rung on sequences it has not seen.
+    """Judge a calibrated device on unseen pulse sequences.
 
-    Calibrates on pulses of random amplitude and four widths; exit status 1 where
-    conductances or products then differ by more than 2 %.
+    Calibrates on pulses of random amplitude and four widths of the array rung; exit status 1
+    where conductances or products then differ from it by more than 2 %.
     """
     from dataclasses import asdict
 

@@ -11,9 +11,13 @@ from cosim.commands.output import RIGHT, json_option, print_json
 _FORMS = {
     "veriloga": (
         ".va",
-        "Verilog-A module of a model: VACASK, ngspice with OSDI, and commercial simulators.",
+        "Write a model as a Verilog-A file.\n\n"
+        "For VACASK, ngspice with OSDI, and commercial simulators.",
     ),
-    "subcircuit": (".cir", "ngspice subcircuit of a model: behavioural sources, any ngspice."),
+    "subcircuit": (
+        ".cir",
+        "Write a model as a subcircuit for any ngspice.\n\nIt is made of behavioural sources.",
+    ),
 }
 
 

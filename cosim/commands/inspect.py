@@ -66,14 +66,14 @@ def _listing() -> dict[str, dict[str, str]]:
               help="With support: markdown file to put the table into.")  # fmt: skip
 @json_option
 def list_(what: str | None, output: Path | None, as_json: bool) -> int:
-    """List models, parameter files, selectors, experiments and simulators.
+    """List models, parameter files, experiments, simulators.
 
     `list support` shows which model is proven in which simulator and analysis, and by which test.
     """
     if what == "support":
         return _list_support(output, as_json)
     if output is not None:
-        raise ConfigError(thing="-o belongs to `cosim list support`", value=output)
+        raise ConfigError(thing="-o belongs to `cosim list support`", value=str(output))
     listing = _listing()
     if as_json:
         print_json({"ok": True, **listing})
@@ -109,7 +109,10 @@ def _list_support(output: Path | None, as_json: bool) -> int:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> int:
-    """Show a model, parameter file, experiment or .va file: every number, unit and source."""
+    """Show every number, unit and source of what has a name.
+
+    NAME is a model, a parameter file, an experiment, or a Verilog-A file (.va).
+    """
     from compact_models import ParameterSet, load_model, model_names
     from compact_models.parameters import available
     from cosim.catalogue import EXPERIMENTS

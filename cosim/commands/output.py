@@ -12,6 +12,8 @@ from typing import Any
 import click
 import numpy as np
 
+from cosim.errors import ConfigError
+
 RIGHT, UNTRUSTED, MISUSED = 0, 1, 2
 
 json_option = click.option(
@@ -43,6 +45,21 @@ def plain(value: Any) -> Any:
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output."""
     click.echo(json.dumps(plain(content), indent=2, ensure_ascii=False))
+
+
+def refuse_inputs(output: Path, *inputs: Path) -> None:
+    """Refuse an output file that would replace what is read.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if any(output.resolve() == path.resolve() for path in inputs):
+        raise ConfigError(
+            thing="the output would replace an input",
+            value=str(output),
+            next_step="Name another file with -o",
+        )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int = 72) -> str:

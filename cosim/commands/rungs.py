@@ -10,6 +10,7 @@ import click
 from cosim.commands.calibrate import calibrate
 from cosim.commands.export_model import COMMANDS as MODEL_FORMS
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
+from cosim.commands.verbs import Verbs
 from cosim.errors import ConfigError
 
 
@@ -19,7 +20,10 @@ from cosim.errors import ConfigError
               help="Folder for results, checkpoints; default results/NAME-OF-STUDY.")  # fmt: skip
 @json_option
 def train(study: Path, output: Path | None, as_json: bool) -> int:
-    """Train networks on device arrays; a study that was stopped goes on from its checkpoints."""
+    """Train networks on device arrays.
+
+    A study that was stopped goes on from its checkpoints.
+    """
     from cosim.config import load_training
     from cosim.network.pages import write_training_page
     from cosim.network.study import train_study
@@ -50,7 +54,10 @@ def _number(value: Any) -> str:
               help="Folder for a page with the curves beside the published numbers.")  # fmt: skip
 @json_option
 def validate(rung: str | None, quick: bool, output: Path | None, as_json: bool) -> int:
-    """Compute our figures beside the published ones; 1 where one that passed passes no more."""
+    """Compare our figures with the published ones.
+
+    Exit status 1 where one that passed passes no more, or one could not be computed.
+    """
     from cosim.validate import run_validation
 
     status = run_validation(rung=rung, quick=quick, json=as_json, output=output)
@@ -59,23 +66,29 @@ def validate(rung: str | None, quick: bool, output: Path | None, as_json: bool) 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--only", metavar="NAMES", help="Benchmarks by name, comma between.")
+@click.option("--only", metavar="NAMES", help="The same as NAMES, comma between.")
 @click.option("--sizes", metavar="NUMBERS", help="Sizes instead of the usual, comma between.")
 @click.option("--full", is_flag=True,
               help="Also the sizes and peers that take minutes; half an hour or more.")  # fmt: skip
-@click.option("--threads", type=int, default=1, show_default=True,
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
               help="Of the native solver and of libraries that share work.")  # fmt: skip
 @json_option
 def bench(
     names: tuple[str, ...], only: str | None, sizes: str | None, full: bool, threads: int,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Time the solvers on this machine beside their peers; all benchmarks, or those named."""
+    """Time the solvers of this machine beside their peers.
+
+    All benchmarks, or those named: linear, batch, growth, matrix, read, pulse, osdi, training,
+    inference. Exit status 1 where one ended early; goals that are missed are printed as such.
+    """
     from cosim.benchmarks import run_benchmarks
 
-    chosen = [*names, *(n.strip() for n in (only or "").split(",") if n.strip())]
-    run_benchmarks(chosen or None, json=as_json, sizes=_sizes(sizes), full=full, threads=threads)
-    return RIGHT
+    chosen = [n.strip() for text in (*names, only or "") for n in text.split(",") if n.strip()]
+    rows = run_benchmarks(
+        chosen or None, json=as_json, sizes=_sizes(sizes), full=full, threads=threads
+    )
+    return UNTRUSTED if any(row.ended_early for row in rows) else RIGHT
 
 
 def _sizes(text: str | None) -> list[int] | None:
@@ -90,9 +103,9 @@ def _sizes(text: str | None) -> list[int] | None:
     return [int(part) for part in parts]
 
 
-@click.group()
+@click.group(cls=Verbs)
 def export() -> None:
-    """Write a model or a calibrated device in the format of another program."""
+    """Write a model or a device for another program."""
 
 
 for command in MODEL_FORMS:
@@ -106,7 +119,7 @@ for command in MODEL_FORMS:
 @click.option("--name", default="CmoHfox", show_default=True, help="Name of the model's class.")
 @json_option
 def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int:
-    """Write a device.json as a device model of Sandia's CrossSim."""
+    """Write a device.json as a device model and update tables of Sandia's CrossSim."""
     from cosim.behavioural.device import BehaviouralDevice
     from cosim.export.crosssim import export as write
     from cosim.tables import checked_name
@@ -133,7 +146,10 @@ def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int
 @click.option("--name", default="CmoHfox", show_default=True, help="Name of the preset.")
 @json_option
 def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bool) -> int:
-    """Write a device.json as a preset of IBM's Analog Hardware Acceleration Kit."""
+    """Write a device.json as a preset of aihwkit.
+
+    That is IBM's Analog Hardware Acceleration Kit.
+    """
     from cosim.behavioural.device import BehaviouralDevice
     from cosim.export.aihwkit import export as write
     from cosim.tables import checked_name

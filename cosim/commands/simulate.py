@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, refuse_inputs
 from cosim.config import load_study
 
 _study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
@@ -19,9 +19,10 @@ _study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path)
               help="File to write; standard output without it.")  # fmt: skip
 @json_option
 def netlist(study: Path, output: Path | None, as_json: bool) -> int:
-    """Print the complete netlist of a study's first experiment, ready for `ngspice -b`.
+    """Print the complete netlist of a study, for `ngspice -b`.
 
-    A study that is not one of circuits on an array gives a read of its array.
+    It is that of the study's first experiment. A study that is not one of circuits on an array
+    gives a read of its array.
     """
     from cosim.build import build_array
     from cosim.catalogue import EXPERIMENTS
@@ -34,6 +35,7 @@ def netlist(study: Path, output: Path | None, as_json: bool) -> int:
         experiment = EXPERIMENTS[name].load()(array, **loaded.settings.get(name, {}))
         text = experiment.netlist(loaded.seed)
     if output is not None:
+        refuse_inputs(output, study)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     if as_json:
@@ -59,9 +61,10 @@ def netlist(study: Path, output: Path | None, as_json: bool) -> int:
 @click.option("--fresh", is_flag=True, help="Do not go on from what the folder already holds.")
 @json_option
 def run(study: Path, output: Path | None, fresh: bool, as_json: bool) -> int:
-    """Run a study; leave data (netCDF), plots and an HTML page in the output folder.
+    """Run a study: data, plots and an HTML page in a folder.
 
-    A study that was interrupted goes on where it stopped when it is run again.
+    The data are netCDF files. A study that was interrupted goes on where it stopped when it is
+    run again.
     """
     from cosim.pipeline import run_study
 
@@ -85,7 +88,10 @@ def run(study: Path, output: Path | None, fresh: bool, as_json: bool) -> int:
               help="Folder for plots and page; default: beside the result.")  # fmt: skip
 @json_option
 def report(result: Path, output: Path | None, as_json: bool) -> int:
-    """Make plots and the HTML page again from a result (a folder, or one .nc file)."""
+    """Make plots and the HTML page again from data.
+
+    RESULT is the folder of a study, or one .nc file.
+    """
     from cosim.pipeline import report_result
 
     outcome = report_result(result, output)

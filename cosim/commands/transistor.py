@@ -62,11 +62,11 @@ def transistor(
     output: Path | None,
     as_json: bool,
 ) -> int:
-    """Fit nmos_3v3 to a transistor: a foundry card by name, or a file with its library.
+    """Fit nmos_3v3 to a transistor of a foundry.
 
-    The fit and its error cover the plane of gate and drain voltage with the source at the bulk
-    and above it. The parameter file stands in for the card where only equations will do:
-    selector_parameters = "FILE" in a study.
+    CARD is a foundry card by name, or a file with its library. The fit and its error cover the
+    plane of gate and drain voltage with the source at the bulk and above it. The parameter file
+    stands in for the card where only equations will do: selector_parameters = "FILE" in a study.
     """
     from compact_models.parameter_file import save_parameters
     from cosim.transistor import calibrate_transistor
@@ -78,7 +78,7 @@ def transistor(
     chosen = _card(card, model, section, sizes[0], sizes[1], verilog_a)
     highest = read_quantity(supply, "V", name="--supply")
     if not 1.0 <= highest <= 3.63:
-        raise ConfigError(thing="--supply", value=highest, limit="1 to 3.63 V")
+        raise ConfigError(thing="--supply", value=supply, limit="1 to 3.63 V")
     found = calibrate_transistor(chosen, supply=highest)
     path = output or Path("results") / f"nmos_3v3_{found.card}.toml"
     comment = f"3.3 V NMOS in place of {chosen.citation or found.card}:\n{found.summary}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import types
 from dataclasses import replace
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from cosim import benchmarks
 from cosim.benchmarks import SECTIONS, run_benchmarks
 from cosim.benchmarks.rows import (
+    NO_SOLVER,
     Row,
     fastest,
     free_memory,
@@ -46,6 +49,24 @@ def test_linear_rows_come_from_a_process_of_their_own(capsys):
     assert "[1/1" in told.err
     missing = {p.name for p in PEERS if not p.installed}
     assert missing <= set(document["absent"])
+
+
+def test_names_may_have_commas_and_help_names_all(monkeypatch, capsys):
+    chosen = []
+
+    def measured(names, **_):
+        chosen.append(names)
+        return [Row(work="linear", size=8, solver=solver, seconds=1.0) for solver in solvers]
+
+    monkeypatch.setattr(benchmarks, "run_benchmarks", measured)
+    solvers = ["native"]
+    assert run(["bench", "linear,batch", "read", "--only", "pulse"]) == 0
+    assert run(["bench"]) == 0
+    assert chosen == [["linear", "batch", "read", "pulse"], None]
+    solvers = ["native", NO_SOLVER]
+    assert run(["bench"]) == 1
+    run(["bench", "--help"])
+    assert set(re.findall(r"\w+", capsys.readouterr().out)) >= set(SECTIONS)
 
 
 @pytest.mark.parametrize("wrong", [["nothing"], ["--sizes", "1.5"], ["--threads", "0"]])

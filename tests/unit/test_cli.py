@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,9 @@ def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
         ["show", "nonsense"],
         ["run", "missing.toml"],
         ["list", "--nonsense"],
+        ["list", "-o", "x"],
+        ["export", "nonsense"],
+        ["calibrate", "unseen", "--seed", "-1"],
         [],
     ],
 )
@@ -52,6 +57,14 @@ def test_wrong_use_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]
 def test_wrong_verb_is_answered_with_the_best_match(capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["netlis", "x"])
     assert "'netlist'" in capsys.readouterr().err
+    cli.run(["export", "verilog"])
+    assert "'veriloga'" in capsys.readouterr().err
+
+
+def test_every_verb_says_in_one_line_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ([], ["calibrate"], ["export"]):
+        cli.run([*group, "--help"])
+        assert "..." not in capsys.readouterr().out.split("Commands:")[1]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
@@ -72,6 +85,8 @@ def test_help_is_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
         (Interrupted(thing="x"), 1),
         (KeyboardInterrupt(), 1),
         (OSError(28, "No space left on device", "f"), 1),
+        (PermissionError(13, "Permission denied", "f"), 2),
+        (MemoryError(), 1),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
@@ -97,6 +112,31 @@ def test_each_failure_has_its_status_and_no_traceback(
         assert content["status"] == status
     else:
         assert printed.err.lstrip().startswith("cosim: ")
+
+
+def test_a_reader_that_went_away_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(pipeline, "run_study", fail)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))
+    assert cli.run(["run", str(_study(tmp_path)), "-o", str(tmp_path / "out")]) == 0
+
+
+def test_no_output_replaces_what_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = _study(tmp_path)
+    before = study.read_text()
+    assert cli.run(["netlist", str(study), "-o", str(study)]) == 2
+    data = tmp_path / "measured.csv"
+    data.write_text("pulses, amplitude\n")
+    assert cli.run(["calibrate", str(data), "-o", str(data)]) == 2
+    assert capsys.readouterr().err.count("replace an input") == 2
+    assert (study.read_text(), data.read_text()) == (before, "pulses, amplitude\n")
 
 
 @pytest.mark.parametrize("problems", [(), ("a current is missing",)])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from cosim.dataset import build_dataset, load, save
-from cosim.errors import DataError
+from cosim.errors import DataError, DiskFull
 
 ATTRIBUTES = {
     "experiment": "Test",
@@ -63,3 +65,16 @@ def test_refused(tmp_path: Path) -> None:
     damaged.write_bytes(b"\x89HDF\r\n\x1a\n" + b"0" * 100)
     with pytest.raises(DataError, match="cannot be read"):
         load(damaged)
+
+
+def test_a_full_disk_is_known_before_the_file_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 ends the whole process when it cannot write what it has begun."""
+    path = save(example(), tmp_path / "a.nc")
+    before = path.read_bytes()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(DiskFull, match="no room"):
+        save(example(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

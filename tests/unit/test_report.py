@@ -118,3 +118,53 @@ def test_numbers_on_the_page_are_escaped_once(tmp_path: Path) -> None:
         tmp_path, title="t", sections=[Section(title="s", figures=(_figure(1.0, spread=0.1),))]
     )
     assert re.search(r"1\.00 V ± 0?100? ?mV|1\.00 V ± 100 mV", page.read_text(encoding="utf-8"))
+
+
+def _pulses(count: int, **changes: Any) -> Any:
+    """So many pulses up and down on two cells that saturate."""
+    up = np.r_[np.ones(count), -np.ones(count)] > 0
+    steps = np.arange(1, count + 1) / count
+    rise = 20e-6 + 60e-6 * (1 - np.exp(-3 * steps))
+    fall = rise[-1] - 60e-6 * (1 - np.exp(-3 * steps))
+    conductance = np.stack([np.r_[rise, fall], 1.01 * np.r_[rise, fall]], axis=1)[:, None, :]
+    each = {
+        "polarity": (("pulse",), np.where(up, 1, -1), "1", "direction"),
+        "amplitude": (("pulse",), np.where(up, 1.35, -1.3), "V", "amplitude"),
+        "width": (("pulse",), np.full(2 * count, 2.5e-6), "s", "width"),
+        "gate": (("pulse",), np.where(up, 1.4, 3.3), "V", "gate"),
+    }
+    cells = ("row", "col")
+    return build_dataset(
+        {
+            "conductance": (("pulse", *cells), conductance, "S", "conductance"),
+            "initial_conductance": (cells, np.full((1, 2), 20e-6), "S", "before"),
+            **each,
+            **changes,
+        },
+        attributes={"experiment": "PulseUpdate", "read_voltage": 0.2, "seed": 1},
+    )
+
+
+def test_published_pulses_are_compared_and_short_trains_are_said() -> None:
+    short, whole = (describe(_pulses(n)) for n in (40, 400))
+    for section in (short, whole):
+        figures = {f.key: f for f in section.figures}
+        assert figures["conductance_max"].verdict == "miss"
+        assert ("here has 40" in figures["conductance_max"].reason) is (section is short)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": (("pulse",), np.full(80, 1e-6), "s", "width")},
+        {"gate": (("pulse",), np.full(80, 3.3), "V", "gate")},
+        {"amplitude": (("pulse",), np.r_[np.full(40, 1.4), np.full(40, -1.3)], "V", "amplitude")},
+    ],
+    ids=["width", "gate", "amplitude"],
+)
+def test_other_pulses_have_nothing_published_beside_them(changes: dict[str, Any]) -> None:
+    section = describe(_pulses(40, **changes))
+    assert section.figures
+    assert all(f.published is None for f in section.figures)
+    texts = [t.get_text() for t in section.plots[0].figure.axes[0].get_legend().get_texts()]
+    assert not any("published" in text for text in texts)

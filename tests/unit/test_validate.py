@@ -158,6 +158,10 @@ def test_the_command_prints_the_table_and_its_status(monkeypatch, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["rows"][0]["verdict"] == "miss"
     assert data["verdicts"]["miss"] == 1
+    assert data["ok"] is True
+    rows = [replace(ROW, verdict=Verdict.FAILED)]
+    assert command.run_validation(json=True) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
 def test_the_committed_baseline_names_rows_of_the_table():
