@@ -26,12 +26,14 @@ from cosim.behavioural.fitting import fit_steps
 from cosim.behavioural.pulse_data import PulseData
 from cosim.behavioural.pulse_laws import (
     FEWEST_STEPS,
+    current_of_pulses,
     device_scales,
     law_of_pulses,
     mean_steps,
     middle_pulse,
     pulse_response,
     response_from_rates,
+    selector_of_pulses,
     step_of,
 )
 from cosim.behavioural.response import PulseResponse
@@ -76,6 +78,7 @@ def calibrate(
     half_select: float | None = None,
     half_pulses: float = 1.0,
     temperature: float | None = None,
+    selector: Any = None,
 ) -> CalibrationResult:
     """Fit a behavioural device to pulse data, and to what else is given.
 
@@ -85,7 +88,9 @@ def calibrate(
         One or more with pulses: variables ``conductance(pulse, row, col)`` [S] read after
         every pulse, ``polarity(pulse)``, and where known ``amplitude``, ``width``, ``gate``,
         ``initial_conductance(row, col)``. `PulseData.from_csv` reads measurements. Several
-        amplitudes or widths give laws for all between them.
+        amplitudes or widths give laws for all between them; ``pulse_current(pulse, row, col)``
+        [A] at the ends of pulses what wires take of them. Cells without wires are expected:
+        lines in series are otherwise part of the device.
         Further Datasets are told apart by their variables: a read of one row of cells (read
         law), a read of a whole array (IR drop), disturb (half-select ratio), closed-loop
         programming (programming noise), retention (relaxation and read noise).
@@ -95,6 +100,8 @@ def calibrate(
         Half pulses in a row for which the ratio from disturb data shall hold.
     temperature : float, optional
         Of all data [K], where they do not say it.
+    selector : compact model, optional
+        The cells' transistor, from which follows what a drop on the lines takes from its gate.
 
     Raises
     ------
@@ -104,13 +111,13 @@ def calibrate(
     from cosim.behavioural.further import Further
 
     pulses, further = Further.sorted_from(data)
-    found = _fit_pulses(PulseData.joined(pulses), half_select)
+    found = _fit_pulses(PulseData.joined(pulses), half_select, selector)
     return further.apply(
         found, half_pulses=half_pulses, given_k=half_select is not None, temperature=temperature
     )
 
 
-def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult:
+def _fit_pulses(data: PulseData, half_select: float | None, selector: Any) -> CalibrationResult:
     notes: list[str] = []
     low, high = data.windows(notes)
     u = (data.before - low) / (high - low)
@@ -164,6 +171,12 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
             notes.append("no pulses of half amplitude: half-select ratio set to 0")
     predicted = np.where(np.isfinite(own[1]), own[1] * scales[1], own[-1] * scales[-1])
     valid = _validity(data, u)
+    currents = {
+        s: current_of_pulses(data, s, (mean_low, window), responses[s].gate) for s in (1, -1)
+    }
+    known = [law.residual for law in currents.values() if law is not None]
+    if len(known) < 2:
+        notes.append("no currents during pulses: drops on wires while writing follow Ohm's law")
     device = BehaviouralDevice(
         conductance_min=mean_low,
         conductance_max=mean_high,
@@ -171,6 +184,9 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
         down=responses[-1],
         rates_up=laws[1],
         rates_down=laws[-1],
+        current_up=currents[1],
+        current_down=currents[-1],
+        selector=None if selector is None else selector_of_pulses(data, selector, responses),
         bounds=(min(float(u.min()), 0.0), max(float(u.max()), 1.0)),
         spread=spread,
         half_select=float(np.clip(half_select, 0.0, 1.0)),
@@ -197,6 +213,7 @@ def _fit_pulses(data: PulseData, half_select: float | None) -> CalibrationResult
         residuals=fine,
         by_pulse=coarse,
         forms=forms,
+        parts={"pulse_current": max(known)} if known else {},
         warnings=tuple(notes),
     )
     return CalibrationResult(

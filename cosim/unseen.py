@@ -167,6 +167,7 @@ def _pulsed(array: Array, volts: FloatArray, width: float, noise_seed: int | Non
 
 
 def _calibrated(rng: np.random.Generator, pulses: int) -> CalibrationResult:
+    from compact_models import load_model
     from cosim.calibration import calibrate
     from cosim.experiments import Read
 
@@ -178,7 +179,7 @@ def _calibrated(rng: np.random.Generator, pulses: int) -> CalibrationResult:
     many = _array(1, 16, np.linspace(0.5, 4.0, 16))
     voltages = np.linspace(0.1, 1.0, 10)[:, None] * READ_VOLTAGE
     data.append(Read(many, inputs=voltages).run(simulator="native", progress=False))
-    return calibrate(*data, temperature=293.0)
+    return calibrate(*data, temperature=293.0, selector=load_model("nmos_3v3"))
 
 
 def _sequences(rng: np.random.Generator, count: int) -> list[tuple[str, float, FloatArray]]:

@@ -14,6 +14,7 @@ from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.sequence import predict
 from cosim.behavioural.tile import Tile, TileOptions, weights_to_conductances
 from cosim.behavioural.validity import OutsideCalibration, Validity
+from cosim.behavioural.write_path import WritePath
 
 __all__ = [
     "BehaviouralDevice",
@@ -27,6 +28,7 @@ __all__ = [
     "Tile",
     "TileOptions",
     "Validity",
+    "WritePath",
     "effective_conductance",
     "predict",
     "soft_bounds",

@@ -8,27 +8,32 @@ published noise laws. Figures of merit follow Falcone et al., Adv. Funct. Mater.
 from __future__ import annotations
 
 import dataclasses
-import math
-import warnings
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from compact_models.errors import ParameterError
-from cosim.behavioural import storage
+from compact_models.errors import CosimError, DataError, ParameterError
+from cosim.behavioural.current_law import CurrentLaw
 from cosim.behavioural.figures import figures_of_merit, symmetry_position
 from cosim.behavioural.noise import NoiseLaws
 from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
-from cosim.behavioural.validity import UNCOVERED, OutsideCalibration, Validity
-
-FloatArray = NDArray[np.floating[Any]]
+from cosim.behavioural.selector_law import SelectorLaw
+from cosim.behavioural.update_law import UpdateLaw
+from cosim.behavioural.validity import Validity
 
 __all__ = ["BehaviouralDevice", "DeviceSpread", "soft_bounds"]
+
+# Laws that a device may lack.
+_OPTIONAL: dict[str, Any] = {
+    "rates_up": RateLaw,
+    "rates_down": RateLaw,
+    "current_up": CurrentLaw,
+    "current_down": CurrentLaw,
+    "selector": SelectorLaw,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +57,11 @@ class DeviceSpread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BehaviouralDevice:
-    """A calibrated analog ReRAM.
+class BehaviouralDevice(UpdateLaw):
+    """A calibrated analog ReRAM: its update (`UpdateLaw`), its spreads, reads and noise.
 
     Parameters
     ----------
-    conductance_min, conductance_max : float
-        Ends of the window [S].
-    up, down : PulseResponse
-        The two pulses of the update scheme.
-    rates_up, rates_down : RateLaw, optional
-        What pulses of other amplitude and width do.
-    bounds : tuple of float
-        Normalised conductances that noise cannot carry a device beyond.
     spread : DeviceSpread
         Device to device.
     half_select : float
@@ -74,56 +71,22 @@ class BehaviouralDevice:
         Current against voltage and conductance.
     noise : NoiseLaws
         Programming, relaxation and read noise.
-    validity : Validity
-        Ranges of the data behind all this.
     source : str
         Where the numbers come from.
     """
 
-    conductance_min: float
-    conductance_max: float
-    up: PulseResponse
-    down: PulseResponse
-    rates_up: RateLaw | None = None
-    rates_down: RateLaw | None = None
-    bounds: tuple[float, float] = (0.0, 1.0)
     spread: DeviceSpread = field(default_factory=DeviceSpread)
     half_select: float = 0.0
     read_law: ReadLaw = field(default_factory=ReadLaw)
     noise: NoiseLaws = field(default_factory=NoiseLaws)
-    validity: Validity = field(default_factory=Validity)
     source: str = "assumed"
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.conductance_min < self.conductance_max < math.inf:
-            raise ParameterError(
-                thing="conductance window of a behavioural device [S]",
-                value=(self.conductance_min, self.conductance_max),
-                limit="0 <= minimum < maximum",
-            )
-        if self.up.polarity != 1 or self.down.polarity != -1:
-            raise ParameterError(
-                thing="polarities of the up and down responses",
-                value=(self.up.polarity, self.down.polarity),
-                limit="(+1, -1)",
-            )
+        super().__post_init__()
         if not 0.0 <= self.half_select <= 1.0:
             raise ParameterError(
                 thing="half-select ratio k", value=self.half_select, limit="0 to 1"
             )
-
-    @property
-    def window(self) -> float:
-        """Width of the conductance window [S]."""
-        return self.conductance_max - self.conductance_min
-
-    def normalise(self, conductance: FloatArray | float) -> FloatArray:
-        """Position u in the window, 0 at `conductance_min` and 1 at `conductance_max`."""
-        return (np.asarray(conductance, dtype=float) - self.conductance_min) / self.window
-
-    def conductance(self, u: FloatArray | float) -> FloatArray:
-        """Conductance [S] at normalised position `u`."""
-        return self.conductance_min + np.asarray(u, dtype=float) * self.window
 
     @property
     def symmetry_position(self) -> float:
@@ -140,115 +103,6 @@ class BehaviouralDevice:
         """States, skew and noise-to-signal ratio (`figures_of_merit`), symmetry point [S]."""
         return figures_of_merit(self.up, self.down) | {"symmetry_point": self.symmetry_point}
 
-    def response(
-        self, polarity: int, amplitude: float | None = None, width: float | None = None
-    ) -> PulseResponse:
-        """The answer to a pulse of any amplitude [V] and width [s].
-
-        By default that to the calibrated pulse, otherwise of the rate law. Outside the
-        calibrated amplitudes and widths an `OutsideCalibration` warning is given; the law
-        then goes on exponentially in the amplitude and in proportion to the width.
-
-        Raises
-        ------
-        ParameterError
-            Nothing was measured that could tell.
-        """
-        base, rates = (self.up, self.rates_up) if polarity == 1 else (self.down, self.rates_down)
-        amplitude = base.amplitude if amplitude is None else float(amplitude)
-        width = base.width if width is None else float(width)
-        if amplitude == base.amplitude and width == base.width:
-            return base
-        if amplitude is None or width is None or amplitude * polarity <= 0 or not width > 0:
-            raise ParameterError(
-                thing="pulse outside the calibration",
-                value=(amplitude, width),
-                limit=f"amplitude and width of a calibrated pulse of polarity {polarity:+d}",
-                next_step="Calibrate with a Dataset that carries amplitude and width.",
-            )
-        side = "amplitude_up" if polarity == 1 else "amplitude_down"
-        self.validity.check(side, amplitude, "extrapolated exponentially")
-        self.validity.check("width", width, "extrapolated in proportion")
-        if rates is not None:
-            return dataclasses.replace(
-                base,
-                steps=tuple(float(s) for s in rates.steps(amplitude, width)),
-                noise=rates.noise,
-                noise_floor=rates.noise_floor,
-                amplitude=amplitude,
-                width=width,
-                low=rates.position.low,
-                high=rates.position.high,
-            )
-        if base.width is None or amplitude != base.amplitude:
-            raise ParameterError(
-                thing="amplitude of a pulse [V]",
-                value=amplitude,
-                limit=f"the only one that was calibrated, {base.amplitude}",
-                next_step="Calibrate with pulses of several amplitudes.",
-            )
-        return dataclasses.replace(
-            base, steps=tuple(s * width / base.width for s in base.steps), width=width
-        )
-
-    def uncovered(self, u: FloatArray, response: PulseResponse) -> NDArray[np.bool_]:
-        """Where in the window (`u`) no pulse like that of `response` was measured."""
-        rates = self.rates_up if response.polarity == 1 else self.rates_down
-        if rates is None or response.amplitude is None or response.width is None:
-            return np.zeros(np.shape(u), bool)
-        return rates.outside(u, response.amplitude, response.width)
-
-    def pulse(
-        self,
-        conductance: FloatArray,
-        polarity: int,
-        *,
-        amplitude: float | None = None,
-        width: float | None = None,
-        rng: np.random.Generator | None = None,
-        scale: FloatArray | float = 1.0,
-    ) -> FloatArray:
-        """Conductances [S] after one pulse on each device; without noise when `rng` is None."""
-        inside = self.validity.check(
-            "conductance", conductance, "steps are those at the range's end"
-        )
-        response = self.response(polarity, amplitude, width)
-        u = self.normalise(conductance)
-        if inside and self.uncovered(u, response).any():
-            warnings.warn(UNCOVERED, OutsideCalibration, stacklevel=2)
-        u = response.apply(u, rng, scale)
-        return self.conductance(np.clip(u, *self.bounds))
-
-    def train(
-        self,
-        start: FloatArray | float,
-        polarity: FloatArray,
-        *,
-        amplitude: FloatArray | float | None = None,
-        width: FloatArray | float | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> FloatArray:
-        """Conductances [S] after every pulse of a train.
-
-        Parameters
-        ----------
-        start : array_like
-            Conductance before the first pulse [S], any shape.
-        polarity : ndarray, shape (pulses,)
-            +1 or -1.
-        amplitude, width : float or ndarray, shape (pulses,), optional
-            Of the pulses [V, s]; by default the calibrated ones.
-
-        Returns
-        -------
-        ndarray, shape (pulses, *start.shape)
-            `cosim.behavioural.predict` gives the same with a flag for every pulse that was
-            outside the calibration; here an `OutsideCalibration` warning says so.
-        """
-        from cosim.behavioural.sequence import walk
-
-        return walk(self, start, polarity, amplitude, width, rng)[0]
-
     def replace(self, **changes: Any) -> BehaviouralDevice:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
@@ -259,17 +113,42 @@ class BehaviouralDevice:
 
     def save(self, path: str | Path) -> Path:
         """Write as JSON; returns the path."""
-        return storage.save_device(self, path)
+        path = Path(path)
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        return path
 
     @classmethod
     def load(cls, path: str | Path) -> BehaviouralDevice:
-        """Read what `save` wrote; `DataError` where that is not possible."""
-        return storage.load_device(path)
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            The file is missing, damaged or something else.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, CosimError) as error:
+            raise DataError(
+                thing="behavioural device file",
+                value=f"{path} ({error})",
+                limit="JSON as written by BehaviouralDevice.save",
+                next_step="Calibrate again, or check the path.",
+            ) from error
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BehaviouralDevice:
         """Inverse of `to_dict`."""
-        return storage.device_from_dict(data)
+        rest = dict(data)
+        made: dict[str, Any] = {n: PulseResponse.from_dict(rest.pop(n)) for n in ("up", "down")}
+        for name, law in _OPTIONAL.items():
+            fields = rest.pop(name, None)
+            made[name] = None if fields is None else law.from_dict(fields)
+        for name, law in (("read_law", ReadLaw), ("noise", NoiseLaws), ("validity", Validity)):
+            made[name] = law.from_dict(rest.pop(name))
+        made["bounds"] = tuple(rest.pop("bounds"))
+        made["spread"] = DeviceSpread(**rest.pop("spread"))
+        return cls(**made, **rest)
 
 
 def soft_bounds(

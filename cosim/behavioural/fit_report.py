@@ -49,9 +49,9 @@ class FitReport:
         of left-out steps for either.
     parts : dict of str to float
         Residual of every other law that was fitted: ``read_law`` (largest, over the largest
-        current), ``programming``, ``relaxation``, ``read_noise`` (relative error of spreads),
-        ``half_select``, ``product`` and ``product_without_wires`` (root mean square, over the
-        largest current).
+        current), ``pulse_current`` (largest, relative), ``programming``, ``relaxation``,
+        ``read_noise`` (relative error of spreads), ``half_select``, ``product`` and
+        ``product_without_wires`` (root mean square, over the largest current).
     warnings : tuple of str
         Why the result may deserve less trust.
     """

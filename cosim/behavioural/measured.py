@@ -19,6 +19,7 @@ polarity      none      +1 raises, -1 lowers, 0 is a read before the first pulse
 amplitude     V         of the pulse; may be a magnitude where polarity is given
 width         s         of the pulse
 gate          V         of the selector during the pulse
+current       A         through the cell at the end of the pulse
 device        none      any name; every device must have seen the same pulses
 temperature   K         of the measurement, also in degC
 read_voltage  V         of the reads
@@ -53,6 +54,7 @@ COLUMNS: dict[str, tuple[str | None, float, float]] = {
     "amplitude": ("volt", -100.0, 100.0),
     "width": ("second", 1e-15, 1e3),
     "gate": ("volt", -100.0, 100.0),
+    "current": ("ampere", -1.0, 1.0),
     "temperature": ("kelvin", 1.0, 1000.0),
     "read_voltage": ("volt", -10.0, 10.0),
 }

@@ -22,6 +22,7 @@ FloatArray = NDArray[np.floating[Any]]
 FULL_TRAIN = 20
 # One window for all devices, where that leaves less than this of the scatter of single steps.
 ALIKE = 0.8
+_BY_PULSE = ("before", "after", "polarity", "amplitude", "width", "gate", "current")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class PulseData:
         [V, s, V]; NaN where not known.
     run : ndarray of int, shape (pulses,)
         Pulses of the same number follow each other without a gap.
+    current : ndarray, shape (pulses, devices)
+        At the end of each pulse [A], in magnitude; NaN where not known.
     conditions : dict
         Ranges of ``read_voltage`` [V] and ``temperature`` [K] where they are known.
     source : str
@@ -50,6 +53,7 @@ class PulseData:
     width: FloatArray
     gate: FloatArray
     run: NDArray[np.int_]
+    current: FloatArray
     conditions: dict[str, tuple[float, float]] = field(default_factory=dict)
     source: str = ""
 
@@ -178,7 +182,7 @@ class PulseData:
                 known = conditions.get(name, (low, high))
                 conditions[name] = (min(low, known[0]), max(high, known[1]))
         return cls(
-            **{n: joint(n) for n in ("before", "after", "polarity", "amplitude", "width", "gate")},
+            **{n: joint(n) for n in _BY_PULSE},
             run=np.concatenate([p.run + n for p, n in zip(parts, first[:-1], strict=True)]),
             conditions=conditions,
             source="; ".join(dict.fromkeys(p.source for p in parts)),
@@ -222,6 +226,9 @@ class PulseData:
             column("gate"),
             first,
             source,
+            current=None
+            if "pulse_current" not in dataset
+            else np.asarray(dataset["pulse_current"].values, float).reshape(values.shape),
             conditions={
                 name: (float(attributes[name]), float(attributes[name]))
                 for name in ("read_voltage", "temperature")
@@ -248,6 +255,9 @@ class PulseData:
         known["amplitude"] = np.abs(known["amplitude"]) * polarity[first]
         conductance = np.stack([values["conductance"][rows] for rows in blocks], axis=1)
         skip = int(polarity[first][0] == 0)
+        current = None
+        if "current" in values:
+            current = np.stack([values["current"][rows] for rows in blocks], axis=1)[skip:]
         return cls._build(
             conductance[skip:],
             polarity[first][skip:],
@@ -256,6 +266,7 @@ class PulseData:
             known["gate"][skip:],
             conductance[0] if skip else None,
             f"measurement {path.name}",
+            current=current,
             conditions={
                 n: (float(np.abs(values[n]).min()), float(np.abs(values[n]).max()))
                 for n in ("read_voltage", "temperature")
@@ -276,8 +287,10 @@ class PulseData:
         source: str,
         *,
         conditions: dict[str, tuple[float, float]],
+        current: FloatArray | None = None,
         number: FloatArray | None = None,
     ) -> PulseData:
+        current = np.full(values.shape, np.nan) if current is None else np.abs(current)
         if not np.isfinite(values).all() or (values <= 0).any():
             raise CalibrationError(
                 thing="conductances of the pulse data",
@@ -294,7 +307,9 @@ class PulseData:
         if first is not None:
             values = np.concatenate([first[None], values])
         else:
-            polarity, amplitude, width, gate = (a[1:] for a in (polarity, amplitude, width, gate))
+            polarity, amplitude, width, gate, current = (
+                a[1:] for a in (polarity, amplitude, width, gate, current)
+            )
         data = cls(
             before=values[:-1],
             after=values[1:],
@@ -302,6 +317,7 @@ class PulseData:
             amplitude=amplitude,
             width=width,
             gate=gate,
+            current=current,
             run=np.zeros(polarity.size, int),
             conditions=conditions,
             source=source,
@@ -321,8 +337,5 @@ class PulseData:
         return replace(
             self,
             run=np.cumsum(~whole)[whole],
-            **{
-                n: getattr(self, n)[whole]
-                for n in ("before", "after", "polarity", "amplitude", "width", "gate")
-            },
+            **{n: getattr(self, n)[whole] for n in _BY_PULSE},
         )

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models.errors import CalibrationError
+from cosim.behavioural.current_law import CurrentLaw
 from cosim.behavioural.pulse_data import PulseData
 from cosim.behavioural.rate_fit import fit_rates
 from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.response import PulseResponse
+from cosim.behavioural.selector_law import SelectorLaw
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -111,3 +114,62 @@ def device_scales(mean: FloatArray, step: FloatArray) -> FloatArray:
     # Large steps carry the scale: near the ends of the window noise and clipping prevail.
     scale = np.sum(mean[known] * step[known], axis=0) / np.sum(mean[known] ** 2, axis=0)
     return np.maximum(scale, 1e-3)
+
+
+def current_of_pulses(
+    data: PulseData, sign: int, window: tuple[float, float], gate: float | None
+) -> CurrentLaw | None:
+    """The law of the currents at the ends of pulses; None where too few are known.
+
+    Parameters
+    ----------
+    window : (float, float)
+        Lower end and width of the device's window [S].
+    gate : float, optional
+        Of the pulses that count [V]; by default all.
+    """
+    rows = (data.polarity == sign) & (np.abs(data.amplitude) > 0)
+    if gate is not None:
+        rows &= ~(np.abs(data.gate - gate) > 1e-6)
+    current, after = data.current[rows], data.after[rows]
+    volts = np.broadcast_to(np.abs(data.amplitude[rows])[:, None], current.shape)
+    known = np.isfinite(current) & (current > 0.0)
+    if known.sum() < FEWEST_STEPS:
+        return None
+    read = data.conditions.get("read_voltage")
+    return CurrentLaw.fit(
+        (after[known] - window[0]) / window[1],
+        after[known],
+        volts[known],
+        current[known],
+        None if read is None else read[0],
+    )
+
+
+def selector_of_pulses(
+    data: PulseData, selector: Any, responses: dict[int, PulseResponse]
+) -> SelectorLaw:
+    """What lines take from the gate of the transistor `selector` in such pulses.
+
+    Raises
+    ------
+    CalibrationError
+        Gate voltages, amplitudes or currents of the pulses are not known.
+    """
+    up, down = responses[1].gate, responses[-1].gate
+    volts = np.abs(data.amplitude)
+    volts = volts[np.isfinite(volts) & (volts > 0.0)]
+    if up is None or down is None or volts.size == 0 or not np.isfinite(data.current).any():
+        raise CalibrationError(
+            thing="pulses behind a selector",
+            value={"gates": (up, down), "amplitudes": int(volts.size)},
+            limit="with known gate voltages, amplitudes and currents",
+            next_step="Leave the selector out, or give data with gate, amplitude and current.",
+        )
+    return SelectorLaw.from_model(
+        selector,
+        set_gate=up,
+        reset_gate=down,
+        current_max=float(np.nanmax(data.current)),
+        voltages=(float(volts.min()), float(volts.max()) * (1.0 + 1e-6)),
+    )

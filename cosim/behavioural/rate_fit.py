@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.behavioural.rate_law import CELLS, GRID, Axis, RateLaw, times
+from cosim.behavioural.rate_law import CELLS, GRID, RateLaw, times
+from cosim.behavioural.splines import Axis, bends
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -116,14 +117,6 @@ def _measured(
     return tuple(int(g) for g in binary_dilation(grid).ravel())
 
 
-def _bends(size: int) -> FloatArray:
-    """Sum of squares of second differences, as a matrix."""
-    if size < 3:
-        return np.zeros((size, size))
-    bend = np.diff(np.eye(size), n=2, axis=0)
-    return np.asarray(bend.T @ bend)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Fit:
     """Steps as functions of the coefficients; different amplitudes share their integrals."""
@@ -181,7 +174,7 @@ class _Fit:
         nu, nv, size = self.along.shape[1], self.across.shape[1], self.spans.shape[1]
         out = 1e-9 * np.eye(nu * nv + size)
         out[: nu * nv, : nu * nv] += weight * (
-            np.kron(_bends(nu), np.eye(nv)) + np.kron(np.eye(nu), _bends(nv))
+            np.kron(bends(nu), np.eye(nv)) + np.kron(np.eye(nu), bends(nv))
         )
         # Rates carry the level; without this the curve over widths could share it.
         out[nu * nv :, nu * nv :] += 1e-3 * np.eye(size)

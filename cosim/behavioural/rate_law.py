@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 
 from compact_models.errors import ParameterError
+from cosim.behavioural.splines import Axis
 
 FloatArray = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -26,50 +26,6 @@ Bools = NDArray[np.bool_]
 GRID = 257
 # Cells of the map that says where pulses were measured: conductance, amplitude.
 CELLS = (16, 8)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    """B-splines of `degree` on equal `intervals` of a range; no interval: one constant."""
-
-    low: float
-    high: float
-    intervals: int
-    degree: int
-
-    @classmethod
-    def of(cls, values: FloatArray, most: int) -> Axis:
-        """As many pieces as the different values allow, at most `most`."""
-        different = np.unique(np.round(values, 6)).size
-        degree = min(different - 1, 3)
-        intervals = 0 if degree == 0 else int(np.clip(different - degree, 1, most))
-        low, high = float(values.min()), float(values.max())
-        return cls(low=low, high=high, intervals=intervals, degree=degree)
-
-    @property
-    def size(self) -> int:
-        """Number of coefficients."""
-        return self.intervals + self.degree if self.intervals else 1
-
-    def basis(self, x: FloatArray) -> FloatArray:
-        """The functions at `x` (n,), held beyond the range; shape (n, size)."""
-        x = np.asarray(x, float)
-        if not self.intervals:
-            return np.ones((x.size, 1))
-        pad = (self.high - self.low) / self.intervals
-        knots = self.low + pad * np.arange(-self.degree, self.intervals + self.degree + 1)
-        inside = np.clip(x, self.low, self.high - 1e-12 * (self.high - self.low))
-        return np.asarray(BSpline.design_matrix(inside, knots, self.degree).toarray(), float)
-
-    def cell(self, x: FloatArray, count: int) -> NDArray[np.int_]:
-        """Which of `count` equal parts of the range holds `x`."""
-        share = (np.asarray(x, float) - self.low) / max(self.high - self.low, 1e-30)
-        return np.asarray(np.clip((share * count).astype(int), 0, count - 1))
-
-    def beyond(self, x: FloatArray, slack: float) -> Bools:
-        """Whether `x` lies outside the range by more than `slack` of it."""
-        room = slack * (self.high - self.low) + 1e-6
-        return np.asarray((x < self.low - room) | (x > self.high + room))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,18 +63,25 @@ class RateLaw:
 
         Beyond the measured amplitudes it goes on linearly.
         """
+        return np.asarray(self._across(np.asarray(amplitude, float)) @ self._curves.T)
+
+    @property
+    def _curves(self) -> FloatArray:
+        """Coefficients of the functions of amplitude on the grid of `positions`."""
         table = np.asarray(self.rates).reshape(self.position.size, self.amplitude.size)
-        curves = self.position.basis(self.positions) @ table
-        volts = np.asarray(amplitude, float)
+        return np.asarray(self.position.basis(self.positions) @ table)
+
+    def _across(self, volts: FloatArray) -> FloatArray:
+        """Functions of amplitude at magnitudes (n,) [V], straight beyond the range."""
         near = np.clip(volts, self.amplitude.low, self.amplitude.high)
-        found = self.amplitude.basis(near) @ curves.T
+        found = self.amplitude.basis(near)
         over = volts - near
         if self.amplitude.intervals and (over != 0.0).any():
             small = 0.02 * (self.amplitude.high - self.amplitude.low)
             aside = np.where(over > 0.0, -small, small)
-            slope = (self.amplitude.basis(near + aside) @ curves.T - found) / aside[:, None]
+            slope = (self.amplitude.basis(near + aside) - found) / aside[:, None]
             found = found + slope * over[:, None]
-        return np.asarray(found)
+        return found
 
     @property
     def positions(self) -> FloatArray:
@@ -144,20 +107,39 @@ class RateLaw:
             )
         return _steps(self, volts, width)
 
+    def steps_under(self, voltage: FloatArray, width: float) -> FloatArray:
+        """Step magnitudes where the voltage changes with the conductance on the way.
+
+        Parameters
+        ----------
+        voltage : ndarray, shape (n, GRID)
+            Magnitudes at the ascending grid of u [V].
+        width : float
+            [s]
+
+        Returns
+        -------
+        ndarray, shape (n, GRID)
+            On the ascending grid of u.
+        """
+        ordered = voltage[:, :: self.polarity]
+        across = self._across(ordered.ravel()).reshape(*ordered.shape, -1)
+        logs = np.einsum("ngk,gk->ng", across, self._curves)
+        return _moved(self, logs, width)[:, :: self.polarity]
+
     def stretch(self, width: FloatArray) -> FloatArray:
         """Effective widths [s] of pulses of `width` (n,) [s]."""
         width = np.asarray(width, float)
         return np.asarray(width * np.exp(self.width.basis(np.log(width)) @ np.asarray(self.widths)))
 
-    def outside(self, u: FloatArray, amplitude: float, width: float) -> Bools:
+    def outside(self, u: FloatArray, amplitude: FloatArray | float, width: float) -> Bools:
         """Whether no measured pulse was near one that starts at `u`; the shape of `u`."""
-        u, volts = np.asarray(u, float), abs(amplitude)
+        u, volts = np.asarray(u, float), np.abs(amplitude)
         slack = 0.1 / CELLS[0]
-        beyond = self.position.beyond(u, slack)
-        beyond |= bool(self.amplitude.beyond(np.array(volts), 1e-3))
+        beyond = self.position.beyond(u, slack) | self.amplitude.beyond(volts, 1e-3)
         beyond |= bool(self.width.beyond(np.array(math.log(width)), 1e-3))
         row = self.position.cell(u, CELLS[0])
-        column = int(self.amplitude.cell(np.array(volts), CELLS[1]))
+        column = self.amplitude.cell(volts, CELLS[1])
         return np.asarray(beyond | ~np.asarray(self.measured, bool).reshape(CELLS)[row, column])
 
     @classmethod
@@ -182,11 +164,15 @@ def times(log_rates: FloatArray, spacing: float) -> FloatArray:
 
 @lru_cache(maxsize=4096)
 def _steps(law: RateLaw, volts: float, width: float) -> FloatArray:
+    return _moved(law, law.log_rates(np.array([volts])), width)[0, :: law.polarity]
+
+
+def _moved(law: RateLaw, log_rates: FloatArray, width: float) -> FloatArray:
+    """Way from every point of the grid, in the direction of the pulse; shape of `log_rates`."""
     grid = np.linspace(0.0, law.position.high - law.position.low, GRID)
-    logs = law.log_rates(np.array([volts]))[0]
-    clock = times(logs, float(grid[1]))
+    clock = times(log_rates, float(grid[1]))
     stop = clock + law.stretch(np.array([width]))[0]
     # Beyond the last point the rate there is held.
-    after = np.maximum(stop - clock[-1], 0.0) * np.exp(logs[-1])
-    moved = np.interp(stop, clock, grid) + after - grid
-    return moved if law.polarity > 0 else moved[::-1]
+    after = np.maximum(stop - clock[:, -1:], 0.0) * np.exp(log_rates[:, -1:])
+    ends = [np.interp(s, c, grid) for s, c in zip(stop, clock, strict=True)]
+    return np.asarray(np.stack(ends) + after - grid)

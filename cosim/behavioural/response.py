@@ -74,6 +74,11 @@ class PulseResponse:
         """Build from any sequence of step magnitudes on equally spaced u."""
         return cls(polarity=polarity, steps=tuple(float(s) for s in steps), **fields)
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> PulseResponse:
+        """Inverse of ``dataclasses.asdict``."""
+        return cls(**{**data, "steps": tuple(data["steps"])})
+
     def step(self, u: FloatArray | float) -> FloatArray:
         """Mean signed step in units of the window at `u` (any shape); flat beyond the table."""
         grid = np.linspace(self.low, self.high, len(self.steps))
