@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from cosim import plot
 from cosim.quantities import show_span
 from cosim.report import Plot, Section, write_page
 
-COLOURS = {"fp": plot.INK, "agad": plot.BLUE, "sgd": plot.ORANGE}
-OTHERS = (plot.GREEN, plot.RED, plot.SOFT)
-NAMES = {
-    "fp": "floating point", "sgd": "plain analog SGD", "agad": "AGAD", "ttv1": "Tiki-Taka",
-    "ttv2": "Tiki-Taka 2", "cttv2": "chopped Tiki-Taka 2", "mixed": "mixed precision",
-}  # fmt: skip
+VIOLET, TEAL = "#6b46c1", "#0f8b8d"
+# Of every algorithm its name and colour, the same in all pictures.
+LOOKS = {
+    "fp": ("floating point", plot.INK),
+    "agad": ("AGAD", plot.BLUE),
+    "sgd": ("plain analog SGD", plot.ORANGE),
+    "mixed": ("mixed precision", plot.GREEN),
+    "ttv1": ("Tiki-Taka", plot.RED),
+    "ttv2": ("Tiki-Taka 2", VIOLET),
+    "cttv2": ("chopped Tiki-Taka 2", TEAL),
+}
+RANGES = (plot.BLUE, plot.ORANGE, plot.GREEN, plot.RED, VIOLET, TEAL)
 
 
 def write_training_page(result: Mapping[str, Any], folder: Path, title: str) -> Path:
@@ -89,7 +96,7 @@ def _inference(result: Mapping[str, Any]) -> Section:
     floating = result["floating_point"]
     return Section(
         title="Accuracy over time",
-        text=f"Floating point: {_show(floating, 'accuracy')}.",
+        text=f"{result['network']}: {_show(floating, 'accuracy')} with exact products.",
         plots=(
             Plot(
                 name="inference",
@@ -114,11 +121,6 @@ def _scale(measure: str) -> tuple[float, str]:
     return (100.0, "accuracy / %") if measure == "accuracy" else (1.0, measure)
 
 
-def _colour(algorithm: str, algorithms: Sequence[str]) -> str:
-    rest = [a for a in algorithms if a not in COLOURS]
-    return COLOURS.get(algorithm) or OTHERS[rest.index(algorithm) % len(OTHERS)]
-
-
 @plot.styled
 def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     """One line per arm, from top to bottom; points are seeds."""
@@ -130,9 +132,9 @@ def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     axes = figure.subplots()
     factor, label = _scale(measure)
     for n, algorithm in enumerate(algorithms):
-        colour = _colour(algorithm, algorithms)
+        name, colour = LOOKS[algorithm]
         shift = 0.2 * (n - (len(algorithms) - 1) / 2)
-        axes.plot([], [], "o", color=colour, ms=5.0, label=NAMES.get(algorithm, algorithm))
+        axes.plot([], [], "o", color=colour, ms=5.0, label=name)
         for y, arm in enumerate(arms):
             found = [
                 factor * r[measure] for r in rows if (r["arm"], r["algorithm"]) == (arm, algorithm)
@@ -158,17 +160,18 @@ def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     arms = list(dict.fromkeys(r["arm"] for r in rows))
-    algorithms = list(dict.fromkeys(r["algorithm"] for r in rows))
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
     factor, label = _scale(measure)
     seen: set[tuple[str, str]] = set()
     for r in rows:
         key = (r["arm"], r["algorithm"])
-        name = NAMES.get(r["algorithm"], r["algorithm"]) + (f", {r['arm']}" if r["arm"] else "")
+        name, colour = LOOKS[r["algorithm"]]
+        if r["arm"]:
+            name += f", {r['arm']}"
         axes.plot(
             np.arange(1, len(r["curve"]) + 1), factor * np.array(r["curve"]), marker="o", ms=2.5,
-            color=_colour(r["algorithm"], algorithms),
+            color=colour,
             ls=("-", "--", ":", "-.")[arms.index(r["arm"]) % 4],
             label=None if key in seen else name,
         )  # fmt: skip
@@ -191,22 +194,22 @@ def inference_picture(rows: Sequence[Mapping[str, Any]], floating: float) -> Any
 
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(100 * floating, color=plot.INK, ls="--", label="floating point")
+    axes.axhline(100 * floating, color=plot.INK, ls="--", label="exact products")
     times = sorted({r["time"] for r in rows})
+    # A logarithmic axis has no place for "just programmed".
+    place = {t: t or 0.1 * min((u for u in times if u), default=10.0) for t in times}
     ranges = list(dict.fromkeys(r["acceptance_range"] for r in rows))
-    for n, (width, colour) in enumerate(
-        zip(ranges, (plot.BLUE, plot.ORANGE, *OTHERS), strict=False)
-    ):
+    for n, (width, colour) in enumerate(zip(ranges, itertools.cycle(RANGES), strict=False)):
         mine = [r for r in rows if r["acceptance_range"] == width]
         # Side by side, so that no range hides another.
         aside = 1.35 ** (n - 0.5 * (len(ranges) - 1))
-        axes.plot([aside * r["time"] for r in mine], [100 * r["accuracy"] for r in mine], "o",
-                  color=colour, ms=4.5, alpha=0.5, mew=0)  # fmt: skip
+        axes.plot([aside * place[r["time"]] for r in mine], [100 * r["accuracy"] for r in mine],
+                  "o", color=colour, ms=4.5, alpha=0.5, mew=0)  # fmt: skip
         means = [100 * np.mean([r["accuracy"] for r in mine if r["time"] == t]) for t in times]
         name = f"acceptance range {100 * width:g} %"
-        axes.plot(aside * np.array(times), means, color=colour, label=name)
+        axes.plot([aside * place[t] for t in times], means, color=colour, label=name)
     axes.set_xscale("log")
-    axes.set_xticks(times, [show_span(t) for t in times], minor=False)
+    axes.set_xticks(list(place.values()), [show_span(t) for t in times], minor=False)
     axes.minorticks_off()
     axes.set_xlabel("time since programming")
     axes.set_ylabel("accuracy / %")
