@@ -47,6 +47,10 @@ __all__ = [
 ]
 
 
+SAME = 1e-3
+"""Numbers closer together than this share are drawn as one, not stretched over the axes."""
+
+
 @styled
 def forming_traces(voltage: ArrayLike, current: ArrayLike, title: str = "Forming sweep") -> Any:
     """Cell current over the swept voltage, one line a cell.
@@ -288,8 +292,11 @@ def agreement(x: ArrayLike, y: ArrayLike, unit: str, labels: tuple[str, str], ti
     first, second = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
     factor, prefixed = scaled(np.concatenate([first, second]), unit)
     ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())]) * factor
+    if np.ptp(ends) < SAME * np.abs(ends).max():
+        ends = ends.mean() * np.array([0.95, 1.05])
     axes.plot(ends, ends, color=SOFT, lw=0.9, ls="--", label="equal")
     axes.plot(first * factor, second * factor, "o", ms=3, color=BLUE, alpha=0.5)
     axes.set(xlabel=f"{labels[0]} [{prefixed}]", ylabel=f"{labels[1]} [{prefixed}]", title=title)
+    axes.ticklabel_format(useOffset=False)
     axes.legend(loc="upper left")
     return figure

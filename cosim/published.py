@@ -62,6 +62,10 @@ class Published:
 
     def __str__(self) -> str:
         middle, low, high = (show_quantity(x, self.unit) for x in (self.value, self.low, self.high))
+        if math.isinf(self.low):
+            return f"at most {high}" if self.value == self.high else f"{middle} (at most {high})"
+        if math.isinf(self.high):
+            return f"at least {low}" if self.value == self.low else f"{middle} (at least {low})"
         return f"{middle} ({low} to {high})"
 
 

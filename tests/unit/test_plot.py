@@ -58,3 +58,9 @@ def test_axes_read_in_the_units_people_use() -> None:
     assert "IR drop [mV]" in {a.get_ylabel() for a in figure.axes}
     figure = plot.agreement([1e-6], [2e-6], "A", ("a", "b"), "title")
     assert figure.axes[0].get_xlabel() == "a [uA]"
+
+
+def test_equal_numbers_are_not_stretched_over_the_axes() -> None:
+    figure = plot.agreement([1e-6, 1e-6], [1.0000001e-6, 1e-6], "A", ("a", "b"), "title")
+    low, high = figure.axes[0].get_xlim()
+    assert high - low > 0.05

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,10 @@ def test_other_pulses_have_nothing_published_beside_them(changes: dict[str, Any]
     assert all(f.published is None for f in section.figures)
     texts = [t.get_text() for t in section.plots[0].figure.axes[0].get_legend().get_texts()]
     assert not any("published" in text for text in texts)
+
+
+def test_bounds_are_said_as_such() -> None:
+    row = published("forming_voltage")
+    assert str(replace(row, value=3.4, low=-math.inf, high=3.4)) == "at most 3.40 V"
+    assert str(replace(row, value=3.4, low=-math.inf, high=3.5)) == "3.40 V (at most 3.50 V)"
+    assert str(replace(row, value=3.3, low=3.3, high=math.inf)) == "at least 3.30 V"
