@@ -77,6 +77,12 @@ class Array:
         for size, what in ((self.rows, "rows"), (self.cols, "columns")):
             if not isinstance(size, int | np.integer) or size < 1:
                 raise NetlistError(thing=f"number of {what}", value=size, limit="an integer >= 1")
+        set_ = object.__setattr__
+        # Plain numbers: others are written in another way, and so have another fingerprint.
+        set_(self, "rows", int(self.rows))
+        set_(self, "cols", int(self.cols))
+        if self.layout not in set(Layout):
+            raise NetlistError(thing="layout", value=self.layout, limit=", ".join(Layout))
         if self.word_lines not in ("row", "column"):
             raise NetlistError(thing="word lines", value=self.word_lines, limit="row or column")
         if self.rows * self.cols > MOST_CELLS:
@@ -89,7 +95,6 @@ class Array:
                 value=type(self.cell).__name__,
                 next_step="Write Array(Cell(reram, selector), rows=..., cols=...)",
             )
-        set_ = object.__setattr__
         set_(self, "layout", Layout(self.layout))
         set_(self, "parameters", per_cell(self.parameters, self.cell.reram, self.shape))
         set_(self, "selector_parameters", self._per_cell_selector())
@@ -246,6 +251,7 @@ class Array:
             digest.update(device.name.encode())
             if isinstance(device, CompactModel):
                 digest.update(device.parameters.fingerprint.encode())
+                digest.update("".join(s.name for s in device.frozen).encode())
             else:
                 digest.update(device.fingerprint.encode())
         for values in (self.parameters, self.selector_parameters):

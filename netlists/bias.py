@@ -76,7 +76,7 @@ def one_cell(
     voltage: Waveform | float,
     *,
     gate: Waveform | float = 3.3,
-    gate_off: float = 0.0,
+    gate_off: Waveform | float = 0.0,
     scheme: Scheme | None = None,
 ) -> Drives:
     """A voltage over one cell, and as little as the scheme allows over the others.
@@ -151,7 +151,7 @@ def one_cell(
         )
     if array.cell.selector is not None:
         word = _line_of(array, "wl", row, column)
-        off = Waveform.constant(gate_off)
+        off = as_waveform(gate_off)
         # Without gate selection the transistors are only in series: all are on.
         drives |= _fill(
             array, "wl", {word: as_waveform(gate)}, off if scheme == "gate" else as_waveform(gate)

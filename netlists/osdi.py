@@ -9,7 +9,6 @@ The module's text does not depend on them, so that one compilation serves a whol
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +18,7 @@ from compact_models.errors import ModelError, NetlistError, ParameterError
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.foreign import foreign_part
+from netlists.nodes import inner_node
 from netlists.spice import assemble, number, solver_options, testbench_elements
 from netlists.topology import (
     DeviceKey,
@@ -35,7 +35,6 @@ __all__ = ["CompiledNetlist", "compiled_netlist"]
 
 # Types of the simulators' own devices: a module of that name is never asked.
 _TAKEN = ("resistor", "capacitor", "inductor", "diode", "vsource", "isource")
-_INNER = re.compile(r"(?i)v\(x([rm]_\d+_\d+)\.(\w+)\)\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,8 @@ class CompiledNetlist:
 
 def vector_name(name: str) -> str:
     """Raw vector of a node inside a device, as ngspice calls it in a compiled one."""
-    match = _INNER.match(name)
-    return f"v(n{match[1].lower()}#{match[2].lower()})" if match else name
+    inner = inner_node(name)
+    return f"v(n{inner.device}#{inner.node.lower()})" if inner else name
 
 
 @lru_cache(maxsize=16)
@@ -121,7 +120,7 @@ def _open(model: CompactModel, nodes: tuple[str, ...]) -> CompactModel:
     return replace(model, terminals=(*model.terminals, *nodes), internal_nodes=inner)
 
 
-def _outside(testbench: Testbench, letter: str, model: CompactModel) -> tuple[str, ...]:
+def _outside(testbench: Testbench, role: str, model: CompactModel) -> tuple[str, ...]:
     """Internal nodes of a device that attachments are wired to.
 
     Raises
@@ -132,9 +131,9 @@ def _outside(testbench: Testbench, letter: str, model: CompactModel) -> tuple[st
     wired = set()
     for attachment in testbench.attachments:
         for node in attachment.nodes:
-            match = _INNER.match(f"v({node})")
-            if match and match[1].lower().startswith(f"{letter}_"):
-                wired.add(match[2].lower())
+            inner = inner_node(f"v({node})")
+            if inner and inner.role == role:
+                wired.add(inner.node.lower())
     known = {name.lower(): name for name in model.internal_nodes}
     if not wired <= set(known):
         raise NetlistError(
@@ -213,7 +212,7 @@ def device_modules(testbench: Testbench, *, foreign: bool = False) -> dict[str, 
         common, single = split_parameters(values, model)
         names = tuple(sorted({*default_instance_parameters(model), *single}))
         # A compiled device hides its inside, so what the outside is wired to is a terminal.
-        outside = _outside(testbench, "r" if role == "reram" else "m", model)
+        outside = _outside(testbench, role, model)
         text = module_text(_open(model, outside), names)
         devices[role] = Device(
             name=subcircuit_name(model),
@@ -273,17 +272,17 @@ def compiled_netlist(testbench: Testbench, raw: str = "result.raw") -> CompiledN
             rest.append(element)
     vectors = {}
     for name in testbench.vector_names():
-        inner = _INNER.match(name)
-        role = {"r": "reram", "m": "selector"}[inner[1][0].lower()] if inner else ""
-        terminals = {n.lower() for n in outside.get(role, ())}
-        if role == "reram":
+        inner = inner_node(name)
+        if inner is None:
+            vectors[name] = name
+            continue
+        terminals = {n.lower() for n in outside.get(inner.role, ())}
+        node = inner.node
+        if inner.role == "reram":
             terminals |= open_ports
-        shared = inner is not None and inner[2].lower() in terminals
-        if role == "reram" and inner is not None and not shared:
-            node = renamed.get(inner[2].lower(), inner[2])
-            vectors[name] = vector_name(f"v(x{inner[1]}.{node})")
-        else:
-            vectors[name] = name if shared else vector_name(name)
+            node = renamed.get(node.lower(), node)
+        shared = inner.node.lower() in terminals
+        vectors[name] = name if shared else vector_name(f"v(x{inner.device}.{node})")
     text = assemble(
         testbench,
         raw,

@@ -80,14 +80,22 @@ class Parasitics:
         -----
         R = R_sheet * pitch / width, C = c * pitch.
         """
-        for value, what in ((width, "line width"), (pitch, "cell pitch")):
+        word_sheet = sheet_resistance if word_sheet_resistance is None else word_sheet_resistance
+        thick = width if word_width is None else word_width
+        for value, what in (
+            (width, "line width"),
+            (thick, "width of the word lines"),
+            (pitch, "cell pitch"),
+        ):
             if check_number(value, what) <= 0:
                 raise NetlistError(thing=what, value=value, limit="> 0 m")
-        resistance = check_number(sheet_resistance, "sheet resistance", minimum=0) * pitch / width
-        word = resistance
-        if word_sheet_resistance is not None or word_width is not None:
-            sheet = sheet_resistance if word_sheet_resistance is None else word_sheet_resistance
-            word = sheet * pitch / (width if word_width is None else word_width)
+        for value, what in (
+            (sheet_resistance, "sheet resistance"),
+            (word_sheet, "sheet resistance of the word lines"),
+            (capacitance_per_length, "capacitance per length"),
+        ):
+            check_number(value, what, minimum=0.0)
+        resistance, word = sheet_resistance * pitch / width, word_sheet * pitch / thick
         capacitance = capacitance_per_length * pitch
         return cls(
             r_row=resistance,

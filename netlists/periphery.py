@@ -43,6 +43,8 @@ class _Block:
                     value=value,
                     limit="a positive finite number in SI",
                 )
+            # A number of numpy would be written with the name of its type.
+            object.__setattr__(self, f.name, float(value))
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, float]) -> Self:

@@ -21,13 +21,12 @@ from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.array import Array
 from netlists.lines import LINE_NAMES, LineKind
-from netlists.topology import driver_node
+from netlists.nodes import resolve_node
 
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
 
 _SINGLE = re.compile(r"([iv])\(([A-Za-z0-9_.]+)\)\Z")
-_LINE_NODE = re.compile(r"(bl|sl|wl)_(\d+)_(\d+)\Z")
 GROUND = ""
 
 Formula = Callable[..., Any]
@@ -101,58 +100,6 @@ def _difference(a: Any, b: Any) -> Any:
 
 def _voltage(node: str) -> str:
     return GROUND if node == "0" else f"v({node.lower()})"
-
-
-def resolve_node(testbench: Testbench, node: str) -> str:
-    """Circuit node that a probe's node means; lines without resistance are one node.
-
-    Raises
-    ------
-    NetlistError
-        The circuit has no such node.
-    """
-    array = testbench.array
-    sets = array.line_sets
-    known = [node for attachment in testbench.attachments for node in attachment.nodes]
-    feed = array.parasitics.r_feed
-    match = _LINE_NODE.match(node)
-    if match and match[1] in sets:
-        row, column = int(match[2]), int(match[3])
-        if row < array.rows and column < array.cols:
-            return sets[match[1]].node_at(row, column)
-    match = re.fullmatch(r"(bl|sl|wl)(_?)(\d+)", node)
-    if match and match[1] in sets:
-        lines = sets[match[1]]
-        line = int(match[3])
-        if line < lines.count:
-            if match[2] and lines.resistance == 0.0:
-                return node
-            if not match[2] and testbench.drives.get(node) is not None:
-                return driver_node(lines, line, feed)
-    match = re.fullmatch(r"mid_(\d+)_(\d+)", node)
-    if match and array.cell.selector is not None and _inside(array, match[1], match[2]):
-        return node
-    match = re.fullmatch(r"x([rm])_(\d+)_(\d+)\.(\w+)", node)
-    if match and _inside(array, match[2], match[3]):
-        model = array.cell.reram if match[1] == "r" else array.cell.selector
-        if isinstance(model, CompactModel | ForeignModel):
-            inner = model.internal_nodes
-            if isinstance(model, CompactModel):
-                inner = (*inner, *(s.name for s in model.states))
-            if match[4] in inner:
-                return node
-    if node == "0" or node in known:
-        return node
-    examples = [*array.drivers, sets["bl"].node_at(0, 0), sets["sl"].node_at(0, 0), *known]
-    raise NetlistError(
-        thing="probe of a node that the circuit does not have",
-        value=node,
-        next_step=best_matches(node, examples),
-    )
-
-
-def _inside(array: Array, row: str, column: str) -> bool:
-    return int(row) < array.rows and int(column) < array.cols
 
 
 def _cells(array: Array) -> list[tuple[int, int]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
 from netlists.analysis import DcSweep, Transient
 from netlists.names import check_definition, check_name
@@ -167,7 +169,8 @@ def _device_text(array: Array) -> str:
         if isinstance(device, CompactModel):
             parts.append(f"{device.name} ({device.parameters.fingerprint})")
         elif device is not None:
-            parts.append(f"{check_name(device.name)} (foundry card)")
+            kind = "Verilog-A" if isinstance(device, ForeignModel) else "foundry card"
+            parts.append(f"{check_name(device.name)} ({kind})")
     return ", ".join(parts)
 
 
@@ -176,16 +179,7 @@ def _header(testbench: Testbench) -> str:
     seed = "none" if testbench.seed is None else str(int(testbench.seed))
     wires = ", ".join(
         f"{name} = {getattr(array.parasitics, name):g}"
-        for name in (
-            "r_row",
-            "r_col",
-            "r_word",
-            "c_row",
-            "c_col",
-            "c_word",
-            "r_driver",
-            "r_contact",
-        )
+        for name in (f.name for f in fields(array.parasitics))
         if getattr(array.parasitics, name)
     )
     lines = (
@@ -208,7 +202,9 @@ def _analysis_command(testbench: Testbench) -> str:
         times = (step, analysis.stop, analysis.save_from, longest)
         return "tran " + " ".join(number(t) for t in times)
     if isinstance(analysis, DcSweep):
-        words = (analysis.start, analysis.stop, analysis.step)
+        # ngspice adds up its steps: without room for their rounding it loses the last point.
+        stop = analysis.points[-1] + 0.25 * analysis.step
+        words = (analysis.start, stop, analysis.step)
         return f"dc v{SWEEP} " + " ".join(number(w) for w in words)
     return "op"
 

@@ -116,6 +116,10 @@ class Testbench:
         ):
             raise NetlistError(thing="temperature", value=self.temperature, limit="0 to 1000 K")
         self._set("drives", self._checked_drives())
+        if isinstance(self.probes, str):
+            raise NetlistError(
+                thing="probes of a testbench", value=self.probes, limit="a tuple of names"
+            )
         self._set("probes", tuple(dict.fromkeys(self.probes)))
         if not self.probes:
             raise NetlistError(

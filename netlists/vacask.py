@@ -16,6 +16,7 @@ from compact_models.errors import NetlistError
 from compact_models.model import CompactModel
 from netlists.analysis import DcSweep, Transient
 from netlists.names import check_definition, check_library_lines, check_text
+from netlists.nodes import inner_node
 from netlists.osdi import CompiledNetlist, Device, device_modules
 from netlists.spice import number, testbench_elements
 from netlists.vacask_attachments import Part, translate
@@ -25,15 +26,14 @@ if TYPE_CHECKING:
     from netlists.testbench import Testbench
     from netlists.topology import Element
 
-_INNER = re.compile(r"(?i)v\(x([rm]_\d+_\d+)\.(\w+)\)\Z")
 _POINT = "sweep_point"
 
 
 def vector_name(name: str) -> str:
     """A raw vector of ngspice as VACASK calls it."""
-    inner = _INNER.match(name)
+    inner = inner_node(name)
     if inner:
-        return f"n{inner[1]}:{inner[2]}".lower()
+        return f"n{inner.device}:{inner.node}".lower()
     kind, _, rest = name.partition("(")
     rest = rest[:-1].lower()
     if kind == "v":
@@ -197,10 +197,10 @@ def vacask_netlist(testbench: Testbench) -> CompiledNetlist:
             lines.append(_element(testbench, element, devices, parts))
     vectors = {}
     for name in testbench.vector_names():
-        inner = _INNER.match(name)
-        role = {"r": "reram", "m": "selector"}[inner[1][0].lower()] if inner else ""
-        outside = {n.lower() for n in devices[role].outside} if role in devices else set()
-        shared = inner is not None and inner[2].lower() in outside
+        inner = inner_node(name)
+        device = devices.get(inner.role) if inner else None
+        outside = {n.lower() for n in device.outside} if device else set()
+        shared = inner is not None and inner.node.lower() in outside
         vectors[name] = _node(name[2:-1].lower()) if shared else vector_name(name)
     control = [_options(testbench), *_save(vectors), *_analysis(testbench)]
     lines += ["control", *(f"  {line}" for line in control), "endc"]

@@ -146,6 +146,8 @@ class Waveform:
         """
         if check_number(rate, "sweep rate") <= 0:
             raise NetlistError(thing="sweep rate", value=rate, limit="> 0 V/s")
+        if not len(points):
+            raise NetlistError(thing="sweep without points", value=points, limit="at least one")
         kept = [points[0]]
         for point in points[1:]:
             if point != kept[-1]:

@@ -114,6 +114,15 @@ def test_parameters_are_checked(resistor: Cell, one_transistor: Cell) -> None:
         Parasitics(r_row=-1.0)
 
 
+def test_the_fingerprint_is_that_of_what_the_array_does(one_transistor: Cell) -> None:
+    array = Array(one_transistor, rows=2, cols=2)
+    assert Array(one_transistor, rows=np.int64(2), cols=2).fingerprint == array.fingerprint
+    frozen = Cell(one_transistor.reram.freeze("phi"), one_transistor.selector)
+    assert Array(frozen, rows=2, cols=2).fingerprint != array.fingerprint
+    with pytest.raises(NetlistError, match=r"layout: 'diagonal' .allowed: crossing, parallel"):
+        Array(one_transistor, rows=2, cols=2, layout="diagonal")  # type: ignore[arg-type]
+
+
 def test_states_are_carried_from_a_result(one_transistor: Cell) -> None:
     array = Array(one_transistor, rows=2, cols=2)
     final = {"final_c": np.full((2, 2), 2.5), "final_phi": np.eye(2), "final_dT": np.ones((2, 2))}
@@ -147,6 +156,11 @@ def test_from_sheet_multiplies_squares() -> None:
     assert wires.r_row == wires.r_col == pytest.approx(0.35)
     assert wires.r_word == pytest.approx(40.0)
     assert wires.c_word == pytest.approx(2e-16)
+    for wrong in ({"word_width": 0.0}, {"capacitance_per_length": "a"}, {"sheet_resistance": -1}):
+        with pytest.raises(NetlistError):
+            Parasitics.from_sheet(
+                **{"sheet_resistance": 0.07, "width": 2e-7, "pitch": 1e-6, **wrong}  # type: ignore[arg-type]
+            )
 
 
 def test_a_testbench_travels_to_other_processes(one_transistor: Cell) -> None:

@@ -122,6 +122,11 @@ def test_reads_take_a_scalar_a_vector_or_many(gated: Array) -> None:
         assert _cells(gated, many, t=float(k))[:, 2] == pytest.approx(inputs[k])
 
 
+def test_closed_gates_may_have_a_waveform(gated: Array) -> None:
+    off = Waveform.constant(0.1)
+    assert bias.one_cell(gated, (0, 0), 1.0, gate_off=off)["wl1"] == off
+
+
 def test_what_cannot_be_biased_is_refused(passive: Array, gated: Array) -> None:
     parallel = gated.replace(layout=Layout.PARALLEL)
     attempts = [

@@ -46,6 +46,8 @@ def test_drives_must_be_complete_and_known(bench: Testbench) -> None:
         "i(xr_0_0)",
         "v(bl_5_0)",
         "v(mid_0_0)",
+        "v(sl_00)",
+        "v(xr_00_0.m)",
         "v(wl_0_0)",
         "v(nowhere)",
         "v(xr_0_0.n)",
@@ -66,6 +68,8 @@ def test_a_disconnected_driver_has_no_current(bench: Testbench) -> None:
 
 
 def test_no_probes_are_refused(bench: Testbench) -> None:
+    with pytest.raises(NetlistError, match="a tuple of names"):
+        bench.replace(probes="cell_current")
     with pytest.raises(NetlistError, match="without probes"):
         bench.replace(probes=())
 
@@ -150,7 +154,7 @@ def test_each_analysis_has_its_command(bench: Testbench) -> None:
     assert "\nop\n" in bench.replace(analysis=OperatingPoint()).spice()
     assert "\ntran 1e-09 1e-06 5e-07 2e-08\n" in transient.spice()
     sweep = bench.replace(analysis=DcSweep(stop=2.0, step=0.1), drives=swept)
-    assert "\ndc vsweep_value 0.0 2.0 0.1\n" in sweep.spice()
+    assert "\ndc vsweep_value 0.0 2.025 0.1\n" in sweep.spice()
     assert sweep.vectors()["i(bl0)"].names == ("i(bbl0)",)
     gear = bench.replace(options=Options(method="gear", reltol=1e-5, max_iterations=50))
     assert "reltol=1e-05" in gear.spice()
