@@ -26,7 +26,8 @@ _MNIST = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 _TEXT_MIRROR = "https://cs.stanford.edu/people/karpathy/char-rnn/"
-_TEXT = {"warpeace_input.txt": "b0fc81c399971eaf738c8be89809e6a0d95c151749112b04f06b6af648d8a39f"}
+_TEXT = "warpeace_input.txt"
+_TEXT_DIGEST = "b0fc81c399971eaf738c8be89809e6a0d95c151749112b04f06b6af648d8a39f"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,26 +167,19 @@ def war_and_peace(folder: str | Path | None = None, *, download: bool = False) -
     DataError
         If the file is missing, damaged or another text.
     """
-    errors = []
-    for name in ("war_and_peace.txt", "warpeace_input.txt"):
-        try:
-            raw, place = fetch(
-                name, _TEXT["warpeace_input.txt"], "text", folder, download, _TEXT_MIRROR
-            )
-        except DataError as error:
-            errors.append(error)
-            continue
-        text = raw.decode("utf-8")
-        vocabulary = tuple(sorted(set(text)))
-        index = {c: i for i, c in enumerate(vocabulary)}
-        tokens = np.fromiter((index[c] for c in text), dtype=np.int64, count=len(text))
-        return Text(
-            name="war_and_peace",
-            tokens=tokens,
-            vocabulary=vocabulary,
-            source=f"L. Tolstoy, War and Peace (public domain); read from {place}",
-        )
-    raise errors[0]
+    raw, place = fetch(
+        _TEXT, _TEXT_DIGEST, "text", folder, download, _TEXT_MIRROR, alias="war_and_peace.txt"
+    )
+    text = raw.decode("utf-8")
+    vocabulary = tuple(sorted(set(text)))
+    index = {c: i for i, c in enumerate(vocabulary)}
+    tokens = np.fromiter((index[c] for c in text), dtype=np.int64, count=len(text))
+    return Text(
+        name="war_and_peace",
+        tokens=tokens,
+        vocabulary=vocabulary,
+        source=f"L. Tolstoy, War and Peace (public domain); read from {place}",
+    )
 
 
 def shrink(images: NDArray[np.uint8], side: int) -> NDArray[np.float64]:

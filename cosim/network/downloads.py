@@ -27,32 +27,41 @@ def cache() -> Path:
 
 
 def fetch(
-    name: str, digest: str, part: str, folder: str | Path | None, download: bool, mirror: str
+    name: str,
+    digest: str,
+    part: str,
+    folder: str | Path | None,
+    download: bool,
+    mirror: str,
+    *,
+    alias: str = "",
 ) -> tuple[bytes, str]:
-    """Bytes of a file (checked, normalised if text) and where it was found."""
+    """Bytes of a file (checked, normalised if text) and where it was found.
+
+    The mirror knows it as `name`; in a folder it may be called `alias` too.
+    """
     download = download or os.environ.get(ALLOWANCE) == "1"
     named = folder if folder is not None else os.environ.get(VARIABLE)
     roots = [Path(named)] if named else []
     if folder is None:
         roots.append(cache())
+    names = [n + suffix for n in (name, alias) if n for suffix in (".gz", "")]
     for root in roots:
-        for place in (root / part, root):
-            for suffix in (".gz", ""):
-                path = place / (name + suffix)
-                if not path.is_file():
-                    continue
-                try:
-                    return checked(_read(path), name, digest, str(path)), str(path)
-                except DataError:
-                    # What the user put there is not replaced behind his back; the cache is.
-                    if not download or root != cache():
-                        raise
+        for path in (place / n for place in (root / part, root) for n in names):
+            if not path.is_file():
+                continue
+            try:
+                return checked(_read(path), name, digest, str(path)), str(path)
+            except DataError:
+                # What the user put there is not replaced behind his back; the cache is.
+                if not download or root != cache():
+                    raise
     if not download:
         where = ", ".join(str(root / part) for root in roots)
         raise DataError(
-            thing=f"data file {name}[.gz] was not found",
+            thing=f"data file {alias or name}[.gz] was not found",
             value=where,
-            limit=f"a folder with {part}/{name}.gz",
+            limit=f"a folder with {part}/{alias or name}.gz",
             next_step=f"Name the folder, set {VARIABLE} to it, or allow download=True "
             f"({ALLOWANCE}=1)",
         )

@@ -41,6 +41,15 @@ def test_missing_folder_says_what_to_do(tmp_path, monkeypatch):
         datasets.war_and_peace(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["war_and_peace.txt", "warpeace_input.txt"])
+def test_a_text_is_known_by_both_names_and_named_where_it_is_wrong(tmp_path, monkeypatch, name):
+    (tmp_path / name).write_text("a b\r\nc")
+    with pytest.raises(DataError, match=f"{name} is not the published data"):
+        datasets.war_and_peace(tmp_path)
+    monkeypatch.setattr(datasets, "_TEXT_DIGEST", hashlib.sha256(b"a b\nc").hexdigest())
+    assert len(datasets.war_and_peace(tmp_path).tokens) == 5
+
+
 def test_changed_file_is_refused(tmp_path):
     (tmp_path / "mnist").mkdir()
     path = tmp_path / "mnist" / "train-images-idx3-ubyte.gz"
