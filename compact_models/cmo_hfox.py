@@ -24,6 +24,16 @@ class CmoHfox(CompactModel):
     Every method gives self-heated steady values at ``phi = 1`` and broadcasts.
     """
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        own = self.parameters
+        if own["R_s"] + own["R_line"] <= 0:
+            raise ParameterError(
+                thing=f"{self.name}: R_s and R_line are all that is in series with a formed dome",
+                value=own["R_s"] + own["R_line"],
+                limit="a sum above 0 Ohm",
+            )
+
     def current(self, *, voltage: ArrayLike, vacancies: ArrayLike) -> NDArray[np.float64]:
         """Return the current from top to bottom [A].
 

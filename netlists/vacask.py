@@ -198,8 +198,8 @@ def vacask_netlist(testbench: Testbench) -> CompiledNetlist:
     vectors = {}
     for name in testbench.vector_names():
         inner = inner_node(name)
-        device = devices.get(inner.role) if inner else None
-        outside = {n.lower() for n in device.outside} if device else set()
+        own = devices.get(inner.role) if inner else None
+        outside = {n.lower() for n in own.outside} if own else set()
         shared = inner is not None and inner.node.lower() in outside
         vectors[name] = _node(name[2:-1].lower()) if shared else vector_name(name)
     control = [_options(testbench), *_save(vectors), *_analysis(testbench)]

@@ -13,15 +13,15 @@ A run that breaks one of them is not a result: :class:`InconsistentResult`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from cosim.errors import InconsistentResult, NetlistError
+from cosim.errors import InconsistentResult
+from cosim.simulators.checked_cells import CheckedCells
+from netlists.analysis import Transient
 
 if TYPE_CHECKING:
     from netlists.array import Array
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-# Cells looked at. In a transient every point of every cell costs time; at direct current ngspice's
-# time to find saved vectors by name grows with their number times that of all nodes: with all
-# cells of a 64 x 20 array it took five times as long as the solution.
-_CELLS_TRANSIENT = 16
-_CELLS_DC = 128
 # ngspice stops iterating when node voltages change by less than reltol; the current of a device
 # as steep as these then moves by some tens of reltol at most (measured: below 10).
 _RELTOL_FACTOR = 30.0
@@ -41,76 +36,7 @@ _RELTOL_FACTOR = 30.0
 _ABSOLUTE_DC, _ABSOLUTE_TRANSIENT = 1e-9, 2e-8  # A
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckedCells:
-    """Which cells are looked at, and which bit lines completely.
-
-    Parameters
-    ----------
-    cells : tuple of (row, column)
-    lines : mapping of str to tuple of int
-        Bit-line driver -> positions in `cells` of all the cells on that line.
-    """
-
-    cells: tuple[tuple[int, int], ...]
-    lines: Mapping[str, tuple[int, ...]]
-
-
-def choose_cells(array: Array, limit: int) -> CheckedCells:
-    """Whole bit lines, first, last and then in between, as long as there is room."""
-    bit_lines = array.line_set("bl")
-    members: dict[int, list[tuple[int, int]]] = {}
-    for row in range(array.rows):
-        for column in range(array.cols):
-            line = row if bit_lines.along == "row" else column
-            members.setdefault(line, []).append((row, column))
-    order = sorted(members, key=lambda k: (min(k, len(members) - 1 - k), k))
-    cells: list[tuple[int, int]] = []
-    lines: dict[str, tuple[int, ...]] = {}
-    for line in order:
-        if len(cells) + len(members[line]) > limit:
-            break
-        start = len(cells)
-        cells += members[line]
-        lines[f"bl{line}"] = tuple(range(start, len(cells)))
-    if not cells:
-        whole = members[order[0]]
-        chosen = np.unique(np.linspace(0, len(whole) - 1, limit).astype(int))
-        cells = [whole[k] for k in chosen]
-    return CheckedCells(cells=tuple(cells), lines=lines)
-
-
-def cells_to_check(testbench: Testbench) -> CheckedCells:
-    """The cells this testbench's check looks at."""
-    transient = type(testbench.analysis).__name__ == "Transient"
-    return choose_cells(testbench.array, _CELLS_TRANSIENT if transient else _CELLS_DC)
-
-
-def check_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...]:
-    """Single-node probes that the check needs besides the user's."""
-    array = testbench.array
-    model, selector = array.cell.reram, array.cell.selector
-    if isinstance(model, ForeignModel):
-        raise NetlistError(
-            thing=f"{model.path.name} runs in ngspice only",
-            value=model.name,
-            next_step="Take simulator='ngspice'",
-        )
-    sets = array.line_sets
-    names: list[str] = []
-    for row, column in chosen.cells:
-        names.append(sets["bl"].node_at(row, column))
-        names.append(sets["sl"].node_at(row, column))
-        if selector is not None:
-            names.append(f"mid_{row}_{column}")
-            names.append(sets["wl"].node_at(row, column))
-        inner = (*model.internal_nodes, *(s.name for s in model.states))
-        names += [f"xr_{row}_{column}.{name}" for name in inner]
-    drivers = [f"i({name})" for name in chosen.lines if testbench.drives.get(name) is not None]
-    return (*(f"v({name})" for name in dict.fromkeys(names)), *drivers)
-
-
-def _slope(axis: FloatArray, charge: FloatArray) -> FloatArray:
+def largest_slope(axis: FloatArray, charge: FloatArray) -> FloatArray:
     """Largest |dq/dt| near each point, shape of `charge` (points, ...)."""
     if len(axis) < 2:
         return np.zeros_like(charge)
@@ -152,7 +78,7 @@ class Checker:
         self.probes = probes
         self.run_directory = run_directory
         self.relative = _RELTOL_FACTOR * testbench.options.reltol
-        self.transient = type(testbench.analysis).__name__ == "Transient"
+        self.transient = isinstance(testbench.analysis, Transient)
         self.absolute = _ABSOLUTE_TRANSIENT if self.transient else _ABSOLUTE_DC
 
     def check(self) -> None:
@@ -162,9 +88,9 @@ class Checker:
         index = {name: k for k, name in enumerate(model.nodes)}
         top, bottom = (index[t] for t in model.terminals)
         scale = np.abs(currents[top]) + np.abs(currents[bottom])
-        slack = _slope(self.axis, charges[top]) if self.transient else np.zeros_like(scale)
+        slack = largest_slope(self.axis, charges[top]) if self.transient else np.zeros_like(scale)
         for node in model.internal_nodes:
-            inside = _slope(self.axis, charges[index[node]]) if self.transient else 0.0
+            inside = largest_slope(self.axis, charges[index[node]]) if self.transient else 0.0
             self._compare(
                 f"current that vanishes at node {node} of the memory device",
                 currents[index[node]],
@@ -176,7 +102,8 @@ class Checker:
             first = selector.nodes.index("drain")
             moving = np.zeros_like(scale)
             if self.transient:
-                moving += _slope(self.axis, charges[bottom]) + _slope(self.axis, stored[first])
+                moving += largest_slope(self.axis, charges[bottom])
+                moving += largest_slope(self.axis, stored[first])
             self._compare(
                 "current that vanishes between memory device and transistor",
                 currents[bottom] + drain[first],

@@ -1,47 +1,13 @@
-"""What a run of somebody's compiled device needs besides: the right ngspice, and a check.
-
-The device's own equations are not known, so its current is measured, and what can be checked is
-what must hold whatever it computes: the transistor in series takes the same current, a bit line
-delivers what its cells take, and states start where they were put.
-"""
+"""The ngspice that runs somebody's compiled devices."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from compact_models.foreign_model import ForeignModel
-from compact_models.model import CompactModel
-from cosim.errors import InconsistentResult, SimulatorNotFound
-from cosim.simulators.check import CheckedCells, Checker, _slope
-from cosim.simulators.osdi import chosen_devices, loads_compiled_models
-
-if TYPE_CHECKING:
-    from cosim.simulators.ngspice import NgspiceSimulator
-    from netlists.testbench import Testbench
-
-FloatArray = NDArray[np.float64]
-
-
-def needs_compiled(testbench: Testbench) -> bool:
-    """Whether a device of a testbench exists as compiled Verilog-A only."""
-    cell = testbench.array.cell
-    return isinstance(cell.reram, ForeignModel) or bool(getattr(cell.selector, "modules", {}))
-
-
-def simulator_for(simulator: NgspiceSimulator, testbench: Testbench) -> NgspiceSimulator:
-    """The simulator, or the one of ``$COSIM_NGSPICE_OSDI`` where only that runs the devices."""
-    return simulator_of(simulator, compiled=needs_compiled(testbench))
+from cosim.simulators.compiled import that_runs
+from cosim.simulators.ngspice import NgspiceSimulator
 
 
 def simulator_of(simulator: NgspiceSimulator | None, *, compiled: bool) -> NgspiceSimulator:
-    """An ngspice, which loads compiled devices if it must.
+    """An ngspice, by default the usual one, which loads compiled devices if it must.
 
     Raises
     ------
@@ -49,92 +15,4 @@ def simulator_of(simulator: NgspiceSimulator | None, *, compiled: bool) -> Ngspi
         It must, and neither the usual one does nor that of ``$COSIM_NGSPICE_OSDI``, or the
         compiler is missing.
     """
-    from cosim.simulators.ngspice import NgspiceSimulator
-
-    chosen = simulator or NgspiceSimulator()
-    if not compiled:
-        return chosen
-    named = os.environ.get("COSIM_NGSPICE_OSDI")
-    usual = shutil.which(os.environ.get("COSIM_NGSPICE") or "ngspice")
-    able = usual is not None and loads_compiled_models(usual)
-    if named and chosen.executable is None and not able:
-        chosen = replace(chosen, executable=named)
-    chosen = replace(chosen, devices="osdi")
-    try:
-        chosen_devices(chosen)
-    except SimulatorNotFound as error:
-        raise SimulatorNotFound(
-            thing="a device of this circuit exists as compiled Verilog-A only, and " + error.thing,
-            value=error.value,
-            limit=error.limit,
-            next_step="`.ci/ngspice-backports DIR` gets an ngspice that does (name it in "
-            "COSIM_NGSPICE_OSDI), pip install 'reram-cosim[verilog-a]' the compiler",
-        ) from error
-    return chosen
-
-
-def foreign_probes(testbench: Testbench, chosen: CheckedCells) -> tuple[str, ...]:
-    """Probes that :class:`ForeignChecker` needs besides the user's."""
-    array = testbench.array
-    sets, model = array.line_sets, array.cell.reram
-    names: list[str] = []
-    for row, column in chosen.cells:
-        names += [lines.node_at(row, column) for lines in sets.values()]
-        if array.cell.selector is not None:
-            names.append(f"mid_{row}_{column}")
-        if isinstance(model, ForeignModel):
-            names += [f"xr_{row}_{column}.{name}" for name in model.memory or {}]
-    drivers = [f"i({name})" for name in chosen.lines if testbench.drives.get(name) is not None]
-    return ("cell_current", *(f"v({name})" for name in dict.fromkeys(names)), *drivers)
-
-
-class ForeignChecker(Checker):
-    """Checks what must hold whatever the memory device computes."""
-
-    @cached_property
-    def taken(self) -> FloatArray:
-        """Currents of the chosen cells, shape (points, cells) [A]."""
-        rows, columns = (np.array(k) for k in zip(*self.chosen.cells, strict=True))
-        return self.probes["cell_current"][:, rows, columns]
-
-    def _check_first_steps(self, model: ForeignModel) -> None:
-        """What a device remembers goes on from where it started, it does not jump there."""
-        if not self.transient or self.axis[0] != 0.0 or len(self.axis) < 3:
-            return
-        one, other = np.diff(self.axis[:3])
-        for state, values in zip(model.states, self._states(model), strict=True):  # type: ignore[arg-type]
-            jump, later = np.abs(np.diff(values[:3], axis=0))
-            allowed = 10 * later * one / other + 1e-3 * np.abs(values[0]) + 1e-6
-            if (jump > allowed).any():
-                worst = int(np.argmax(jump - allowed))
-                raise InconsistentResult(
-                    thing=f"state {state.name} of cell {self.chosen.cells[worst]} does not go on "
-                    "from where it was put",
-                    value=(float(values[0, worst]), float(values[1, worst])),
-                    limit=f"a step of {allowed[worst]:.2g}",
-                    next_step=f"Its initial value is lost in the first step: see what `cosim show "
-                    f"{model.path.name}` has to say about the file",
-                    run_directory=self.run_directory,
-                )
-
-    def check(self) -> None:
-        """Raise InconsistentResult, or return."""
-        model: Any = self.array.cell.reram
-        selector = self.array.cell.selector
-        if isinstance(selector, CompactModel):
-            drain, stored = self._device("selector", selector)
-            first = selector.nodes.index("drain")
-            # The measured current holds the displacement current of the memory device.
-            moving = np.zeros_like(self.taken)
-            if self.transient:
-                moving = _slope(self.axis, stored[first])
-            self._compare(
-                "current that vanishes between memory device and transistor",
-                drain[first] - self.taken,
-                np.abs(self.taken) + np.abs(drain[first]),
-                moving,
-            )
-        self._check_lines(self.taken, np.zeros_like(self.taken))
-        if model.memory:
-            self._check_states(model)
-            self._check_first_steps(model)
+    return that_runs(simulator or NgspiceSimulator(), compiled=compiled)

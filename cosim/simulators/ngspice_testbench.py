@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosim.simulators.base import Result, RunProvenance
-from cosim.simulators.check import Checker, cells_to_check, check_probes
-from cosim.simulators.ngspice import NgspiceSimulator
+from cosim.simulators.check import Checker
+from cosim.simulators.checked_cells import cells_to_check, check_probes
+from cosim.simulators.ngspice_program import NgspiceProgram
 
 if TYPE_CHECKING:
     from netlists.testbench import Testbench
@@ -23,7 +24,7 @@ def _stop(testbench: Testbench) -> float | None:
     return None
 
 
-def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
+def run_testbench(simulator: NgspiceProgram, testbench: Testbench) -> Result:
     """Run `testbench`; raises a SimulatorError unless the run counts.
 
     Raises
@@ -36,14 +37,15 @@ def run_testbench(simulator: NgspiceSimulator, testbench: Testbench) -> Result:
     import numpy as np
 
     from compact_models.foreign_model import ForeignModel
-    from cosim.simulators.foreign import ForeignChecker, foreign_probes, simulator_for
+    from cosim.simulators.compiled import needs_compiled, that_runs
+    from cosim.simulators.foreign_check import ForeignChecker, foreign_probes
     from cosim.simulators.osdi import chosen_devices, compile_module
     from netlists.osdi import compiled_netlist
     from netlists.probes import vectors_of
     from netlists.testbench import OperatingPoint
 
     testbench.check()
-    simulator = simulator_for(simulator, testbench)
+    simulator = that_runs(simulator, compiled=needs_compiled(testbench))
     foreign = isinstance(testbench.array.cell.reram, ForeignModel)
     wanted = testbench
     chosen = cells_to_check(testbench) if simulator.check else None

@@ -25,7 +25,7 @@ from compact_models.emit.generated import generated_folder
 from cosim.errors import ModelError, SimulatorNotFound
 
 if TYPE_CHECKING:
-    from cosim.simulators.ngspice import NgspiceSimulator
+    from cosim.simulators.ngspice_program import NgspiceProgram
 
 _DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.control\nosdi\necho probe-done\nquit 0\n.endc\n.end\n"
 _KLU_DECK = "probe\nv1 a 0 1\nr1 a 0 1\n.options klu\n.op\n.end\n"
@@ -93,8 +93,8 @@ def compiler_works() -> bool:
     return compiler() is not None and shutil.which("ld") is not None
 
 
-def chosen_devices(simulator: NgspiceSimulator) -> Literal["subcircuit", "osdi"]:
-    """What :attr:`NgspiceSimulator.devices` means on this machine.
+def chosen_devices(simulator: NgspiceProgram) -> Literal["subcircuit", "osdi"]:
+    """What :attr:`NgspiceProgram.devices` means on this machine.
 
     Raises
     ------

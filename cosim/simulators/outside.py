@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,24 +20,22 @@ from cosim.errors import (
     IncompleteResult,
     NetlistRejected,
     NotConverged,
-    SimulationTimeout,
     SimulatorError,
-    SimulatorKilled,
     SimulatorNotFound,
 )
 from cosim.simulators.base import Result, RunProvenance
-from cosim.simulators.check import Checker, cells_to_check, check_probes
-from cosim.simulators.ngspice_log import disk_full, log_tail
+from cosim.simulators.check import Checker
+from cosim.simulators.checked_cells import cells_to_check, check_probes
+from cosim.simulators.failures import disk_full, log_tail, stopped
 from cosim.simulators.osdi import compile_module
-from cosim.simulators.process import Outcome, run_process
-from cosim.simulators.raw import Plot, read_raw
+from cosim.simulators.process import Outcome, run_directory, run_process
+from cosim.simulators.raw import Plot, check_plot, read_raw
 
 if TYPE_CHECKING:
     from netlists.osdi import CompiledNetlist
     from netlists.testbench import Testbench
 
 RAW_NAME = "result.raw"
-_FULL = ("no space left on device", "file too large", "quota exceeded")
 
 Axis = NDArray[np.float64]
 
@@ -113,12 +109,8 @@ def run_outside(
         extra = check_probes(testbench, chosen)
         wanted = replace(testbench, probes=tuple(dict.fromkeys((*testbench.probes, *extra))))
     netlist = write(wanted)
-    if simulator.work_directory:
-        Path(simulator.work_directory).mkdir(parents=True, exist_ok=True)
-    prefix = f"cosim-{simulator.name}-"
-    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=simulator.work_directory))
-    done = False
-    try:
+    folder = run_directory(f"cosim-{simulator.name}-", simulator.work_directory, simulator.keep)
+    with folder as directory:
         outcome = execute(program, netlist, directory, simulator.deadline)
         plot = checked_plot(testbench, tuple(netlist.vectors.values()), outcome, directory)
         found = plot.columns()
@@ -129,10 +121,6 @@ def run_outside(
         probes = {n: v.evaluate(values, columns) for n, v in wanted.vectors().items()}
         if chosen is not None:
             Checker(wanted, chosen, axis, probes, str(directory)).check()
-        done = True
-    finally:
-        if simulator.keep == "never" or (done and simulator.keep == "failed"):
-            shutil.rmtree(directory, ignore_errors=True)
     return Result(
         axis=axis,
         data={name: probes[name] for name in testbench.probes},
@@ -182,26 +170,11 @@ def execute(
 
 def failure_of(program: Program, outcome: Outcome, directory: Path) -> SimulatorError | None:
     """The error that a finished process stands for, or None."""
+    ended = stopped(program.label, outcome, directory)
+    if ended is not None:
+        return ended
     tail = log_tail(outcome.log)
     told: dict[str, Any] = {"run_directory": str(directory), "log_tail": tail}
-    if outcome.timed_out:
-        return SimulationTimeout(
-            thing=f"{program.label} passed its deadline and was stopped",
-            value=f"{outcome.wall_time:.3g} s",
-            next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
-            **told,
-        )
-    low = outcome.log.lower()
-    if outcome.code == -signal.SIGXFSZ or any(word in low for word in _FULL):
-        return disk_full(directory, tail)
-    if outcome.code < 0:
-        return SimulatorKilled(
-            thing=f"{program.label} was ended by a signal",
-            value=signal.Signals(-outcome.code).name,
-            next_step="SIGKILL often means that memory ran out: use a smaller array or fewer "
-            "runs at a time",
-            **told,
-        )
     written = (directory / RAW_NAME).is_file() and outcome.code == 0
     last = "; ".join(tail.splitlines()[-3:])[:300]
     if program.refused(outcome.log) or not (written or program.diverged(outcome.log)):
@@ -234,25 +207,9 @@ def checked_plot(
             raise disk_full(directory, told["log_tail"]) from error
         error.log_tail = told["log_tail"]
         raise
-    found = plot.columns()
-    missing = [name for name in expected if name not in found]
-    if missing or not len(plot.values):
-        raise IncompleteResult(
-            thing=f"{len(missing)} of {len(expected)} vectors did not come back",
-            value=missing[:5],
-            **told,
-        )
-    finite = np.isfinite(plot.values).all(axis=0)
-    if not finite.all():
-        bad = [plot.names[k] for k in np.flatnonzero(~finite)[:5]]
-        raise IncompleteResult(thing="vectors are not finite", value=bad, **told)
-    if isinstance(analysis, Transient):
-        end, stop = float(plot.axis[-1]), analysis.stop
-        if abs(end - stop) > 1e-6 * stop:
-            raise IncompleteResult(
-                thing="the run ended before its stop value", value=end, limit=f"{stop:g}", **told
-            )
-    elif isinstance(analysis, DcSweep) and len(plot.values) != len(analysis.points):
+    stop = analysis.stop if isinstance(analysis, Transient) else None
+    check_plot(plot, expect=expected, stop=stop, **told)
+    if isinstance(analysis, DcSweep) and len(plot.values) != len(analysis.points):
         raise IncompleteResult(
             thing="the sweep did not solve all of its points",
             value=len(plot.values),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +82,31 @@ def stop_all() -> int:
     for process in running:
         _end(process)
     return len(running)
+
+
+@contextlib.contextmanager
+def run_directory(prefix: str, parent: str | None, keep: str) -> Iterator[Path]:
+    """A folder for one run.
+
+    Parameters
+    ----------
+    prefix : str
+        Of its name.
+    parent : str, optional
+        Made if it is missing; default is the system's temporary folder.
+    keep : {"failed", "always", "never"}
+        Whether it stays: when the body raises, always, or never.
+    """
+    if parent:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    done = False
+    try:
+        yield directory
+        done = True
+    finally:
+        if keep == "never" or (done and keep == "failed"):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def run_process(

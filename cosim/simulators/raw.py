@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,51 @@ def read_raw(path: str | Path, *, partial: bool = False) -> list[Plot]:
     if not plots:
         raise _header_error(path, "is empty")
     return plots
+
+
+def check_plot(
+    plot: Plot, *, expect: Iterable[str] = (), stop: float | None = None, **told: Any
+) -> None:
+    """Refuse a plot that lacks a vector, holds non-finite numbers or ends early.
+
+    Parameters
+    ----------
+    plot : Plot
+    expect : iterable of str
+        Vectors that must be there.
+    stop : float, optional
+        Axis value that must be reached.
+    **told
+        What the error says besides: run_directory, log_tail, next_step.
+
+    Raises
+    ------
+    IncompleteResult
+    """
+    columns, wanted = plot.columns(), list(expect)
+    missing = [name for name in wanted if name.lower() not in columns]
+    if missing or not len(plot.values):
+        raise IncompleteResult(
+            thing=f"{len(missing)} of {len(wanted)} vectors did not come back, and "
+            f"{len(plot.values)} points did",
+            value=missing[:5],
+            **told,
+        )
+    finite = np.isfinite(plot.values).all(axis=0)
+    if not finite.all():
+        bad = [plot.names[k] for k in np.flatnonzero(~finite)[:5]]
+        raise IncompleteResult(thing="vectors are not finite", value=bad, **told)
+    if stop is None:
+        return
+    # A sweep may end at zero, where the rounding of all its steps is left.
+    scale = max(abs(stop), float(np.abs(plot.axis).max()))
+    if abs(plot.axis[-1] - stop) > 1e-6 * scale + 1e-18:
+        raise IncompleteResult(
+            thing="the run ended before its stop value",
+            value=float(plot.axis[-1]),
+            limit=f"{stop:g}",
+            **told,
+        )
 
 
 def write_raw(path: str | Path, plots: Iterable[Plot]) -> None:

@@ -20,9 +20,9 @@ from cosim.errors import (
     SimulatorNotFound,
 )
 from cosim.simulators import get_simulator
+from cosim.simulators.failures import log_tail
 from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.ngspice_log import log_tail
-from cosim.simulators.raw import Plot, write_raw
+from cosim.simulators.raw import Plot, check_plot, write_raw
 
 
 def stand_in(tmp_path: Path, script: str, **options: object) -> NgspiceSimulator:
@@ -100,6 +100,20 @@ def test_run_directories(tmp_path: Path) -> None:
     with pytest.raises(IncompleteResult, match="last words") as caught:
         stand_in(tmp_path, "echo last words").run_text("* x\n")
     assert (Path(caught.value.run_directory or "") / "circuit.cir").read_text() == "* x\n"
+
+
+def test_a_program_that_does_not_answer_has_no_version(tmp_path: Path) -> None:
+    simulator = stand_in(tmp_path, "")
+    Path(simulator.executable or "").write_bytes(b"#!/no/such/interpreter\n")
+    assert simulator.version == ""
+
+
+def test_a_sweep_may_end_at_zero_but_for_rounding() -> None:
+    values = np.array([[1.0, 0.0], [0.5, 0.0], [-1e-12, 0.0]])
+    plot = Plot(title="t", name="p", names=("s", "v(a)"), kinds=("a", "b"), values=values)
+    check_plot(plot, stop=0.0)
+    with pytest.raises(IncompleteResult, match="before its stop"):
+        check_plot(plot, stop=-0.1)
 
 
 def test_log_tail_drops_statistics() -> None:
