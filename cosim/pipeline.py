@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosim.build import build_array
 from cosim.catalogue import EXPERIMENTS
 from cosim.config import StudyFile, load_study
-from cosim.errors import ConfigError, DataError, IncompleteResult, best_matches
-from cosim.published import Figure
-from cosim.quantities import read_quantity, show_quantity
+from cosim.content import code_fingerprint
+from cosim.errors import DataError, IncompleteResult
+from cosim.outcome import JobResult, Outcome, write_outcome
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,62 +22,9 @@ if TYPE_CHECKING:
     from cosim.report import Section
     from netlists import Array
 
+__all__ = ["JobResult", "Outcome", "carry_on", "report_result", "result_key", "run_study"]
+
 STUDY_COPY = "study.toml"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a run left behind.
-
-    Parameters
-    ----------
-    folder, page : Path
-    files : tuple of str
-        Relative to the folder.
-    figures : tuple of Figure
-    problems : tuple of str
-        Why the result is not to be trusted; empty when it is.
-    seconds : float
-    """
-
-    folder: Path
-    page: Path
-    files: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    problems: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def trusted(self) -> bool:
-        """Whether nothing speaks against the result."""
-        return not self.problems
-
-    def text(self) -> str:
-        """The figures as a table, then where everything is."""
-        from cosim.commands.output import table
-
-        lines = []
-        if self.figures:
-            rows = [
-                (f.name, f.ours, f.beside, f.verdict, f.source.split("; band")[0])
-                for f in self.figures
-            ]
-            lines += [table(("figure", "here", "published or required", "", "source"), rows), ""]
-            lines += [f"miss: {f.name}: {f.reason}" for f in self.figures if f.reason]
-        lines += [f"not to be trusted: {problem}" for problem in self.problems]
-        lines.append(f"page: {self.page}")
-        if self.seconds:
-            lines.append(f"{len(self.files)} files in {self.folder}, {self.seconds:.0f} s")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobResult:
-    """What a job hands back: data, page sections, and reasons for distrust."""
-
-    sections: tuple[Section, ...]
-    datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
 
 
 def result_key(study: StudyFile, array: Array, what: object) -> str:
@@ -91,8 +35,6 @@ def result_key(study: StudyFile, array: Array, what: object) -> str:
     what : object
         What else decides it, as its ``repr``.
     """
-    from cosim.study import code_fingerprint
-
     # The devices count by their values: a parameter file may change under its name.
     how = (study.simulator, study.devices)
     parts = (study.seed, how, array.fingerprint, what, code_fingerprint())
@@ -205,71 +147,7 @@ def run_study(
         sections.append(section)
         problems += section.problems
     title = study.title or study.name
-    return _finish(folder, title, sections, problems, names, started, study.expect)
-
-
-def _unexpected(figures: Sequence[Figure], expect: Mapping[str, list[float | str]]) -> list[str]:
-    """What a study expects of its figures and does not find."""
-    by_key = {f.key: f for f in figures}
-    found = []
-    for key, ends in expect.items():
-        if key not in by_key:
-            raise ConfigError(
-                thing="[expect] names a figure that the result does not have",
-                value=key,
-                next_step=best_matches(key, by_key),
-            )
-        figure = by_key[key]
-        # Percentages are kept as such in figures; all else is SI.
-        unit = "dimensionless" if figure.unit in ("", "%") else figure.unit
-        low, high = (read_quantity(end, unit, name=f"[expect] {key}") for end in ends)
-        if not low <= figure.value <= high:
-            limits = " to ".join(show_quantity(x, figure.unit, 4) for x in (low, high))
-            found.append(f"{figure.name} is {figure.ours}, expected {limits}")
-    return found
-
-
-def _finish(
-    folder: Path,
-    title: str,
-    sections: list[Section],
-    problems: list[str],
-    names: list[str],
-    started: float,
-    expect: Mapping[str, list[float | str]] | None = None,
-) -> Outcome:
-    from cosim.commands.output import plain
-    from cosim.report import write_page
-
-    figures = tuple(f for s in sections for f in s.figures)
-    problems = problems + [
-        f"{f.name} is {f.ours}, required: {f.beside}"
-        for f in figures
-        if f.required and f.verdict == "miss"
-    ]
-    wrong: ConfigError | None = None
-    try:
-        problems += _unexpected(figures, expect or {})
-    except ConfigError as error:
-        # What was computed is shown in spite of a mistake in what was expected of it.
-        problems.append(str(error))
-        wrong = error
-    page = write_page(folder, title=title, sections=sections, problems=problems)
-    rows = [plain(f) | {"verdict": f.verdict} for f in figures]
-    summary = {"title": title, "figures": rows, "problems": problems}
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    if wrong is not None:
-        wrong.next_step += f"; the page in {folder} has the results"
-        raise wrong
-    files = [f"{n}.nc" for n in names] + [p.file for s in sections for p in s.plots]
-    return Outcome(
-        folder=folder,
-        page=page,
-        files=(*files, page.name, "summary.json"),
-        figures=figures,
-        problems=tuple(problems),
-        seconds=time.monotonic() - started,
-    )
+    return write_outcome(folder, title, sections, problems, names, started, study.expect)
 
 
 def report_result(result: str | Path, output: str | Path | None = None) -> Outcome:
@@ -289,7 +167,7 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
     if result.is_dir() and (result / STUDY_COPY).is_file():
         study = load_study(result / STUDY_COPY)
         if any(EXPERIMENTS[n].job for n in study.experiment):
-            # Others keep their steps in the folder, so running them again only redraws.
+            # A job that cannot draw from its data alone is run: it takes the steps it kept.
             folder = Path(output) if output else result
             if folder.resolve() != result.resolve():
                 shutil.copytree(result, folder, dirs_exist_ok=True)
@@ -310,4 +188,4 @@ def report_result(result: str | Path, output: str | Path | None = None) -> Outco
     problems = [p for s in sections for p in s.problems]
     names = [p.stem for p in paths]
     title = (study.title if study else "") or result.stem
-    return _finish(folder, title, sections, problems, names, started, expect)
+    return write_outcome(folder, title, sections, problems, names, started, expect)

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact_models import noise
-from compact_models.errors import ConfigError, best_matches
+from compact_models.errors import ConfigError
+from cosim.experiments.job_parts import stamped
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.pulse_map import Access
@@ -170,56 +171,54 @@ class DisturbResult:
         return np.asarray(self.k_total / self.counts[:, None])
 
 
-DEFAULTS: dict[str, Any] = {
-    "parameters": "cmo_hfox_350nm",
-    "up": 1.4,
-    "down": -1.9,
-    "width": 2.5e-6,
-    "counts": [1, 1_000, 10_000, 100_000, 1_000_000],
-    "devices": 25,
-    "access_resistance": 700.0,
-    "seed": 1,
-}
-
-
-def run_study(
-    config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
+def disturbed_devices(
+    *,
+    parameters: str,
+    up: float,
+    down: float,
+    width: float,
+    counts: Sequence[int],
+    devices: int,
+    access_resistance: float,
+    seed: int,
+    progress: bool = False,
 ) -> xr.Dataset:
-    """Disturb a population of devices.
+    """Disturb devices with spread.
 
     Parameters
     ----------
-    config : dict, optional
-        ``parameters`` (a file by name), ``up``, ``down`` [V], ``width`` [s],
-        ``counts``, ``devices``, ``access_resistance`` [Ohm], ``seed``.
-    output : Path, optional
-        Folder for ``disturb.nc`` and its picture.
-    progress : bool
+    parameters : str
+        Parameter file of the device.
+    up, down, width, counts
+        See :class:`Disturb`.
+    devices : int
+    access_resistance : float
+        In series with every device [Ohm].
 
     Returns
     -------
     xarray.Dataset
-        ``change``, ``k_total`` over (bound, polarity, count, device) and the window.
+        ``change`` [S] and ``k_total`` over (bound, polarity, count, device); ``temperature`` [K]
+        over (bound, polarity, device); ``fast_change`` [S] over (polarity, device); ``step``,
+        ``conductance_max``, ``conductance_min``, ``conductance_symmetry`` [S], ``n_states`` over
+        device.
+
+    Raises
+    ------
+    ConfigError
+        There is no device, or a polarity or count is wrong.
     """
     import xarray as xr
 
     from compact_models import load_model
 
-    given = dict(config or {})
-    for key in given:
-        if key not in DEFAULTS:
-            raise ConfigError(
-                thing="unknown key in a disturb study",
-                value=key,
-                next_step=best_matches(key, DEFAULTS),
-            )
-    c = {**DEFAULTS, **given}
-    model = load_model("cmo_hfox", c["parameters"])
-    rng = np.random.default_rng(c["seed"])
-    population = draw_population(model, c["devices"], rng)
-    counts: Sequence[int] = c["counts"]
-    found = Disturb(up=c["up"], down=c["down"], width=c["width"], counts=tuple(counts)).run(
-        population, Access(resistance=c["access_resistance"]), rng
+    if devices < 1:
+        raise ConfigError(thing="devices of a disturb study", value=devices, limit="1 or more")
+    model = load_model("cmo_hfox", parameters)
+    rng = np.random.default_rng(seed)
+    population = draw_population(model, devices, rng)
+    found = Disturb(up=up, down=down, width=width, counts=tuple(counts)).run(
+        population, Access(resistance=access_resistance), rng
     )
     dims = ("bound", "polarity", "count", "device")
     dataset = xr.Dataset(
@@ -244,26 +243,19 @@ def run_study(
             "polarity": ("polarity", list(POLARITIES)),
             "count": ("count", found.counts, {"units": "1"}),
         },
-        attrs={
-            "experiment": "disturb",
-            "seed": c["seed"],
-            "parameter_fingerprint": model.parameters.fingerprint,
-            "citations": model.parameters.citation,
-        },
     )
     if progress:
         mean = dataset.k_total.mean("device")
         for count in found.counts:
             worst = float(mean.sel(count=count).max())
             print(f"{count:>9d} half pulses: largest mean k {worst:.2e}", file=sys.stderr)
-    if output is not None:
-        from pathlib import Path
-
-        folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(folder / "disturb.nc", engine="h5netcdf")
-        plot_disturb(dataset).savefig(folder / "disturb.png", dpi=130)
-    return dataset
+    return stamped(
+        dataset,
+        "disturb",
+        seed=seed,
+        fingerprint=model.parameters.fingerprint,
+        citations=model.parameters.citation,
+    )
 
 
 @styled
@@ -271,17 +263,20 @@ def plot_disturb(dataset: xr.Dataset) -> Any:
     """Draw k against the number of half pulses, with the published bound."""
     from matplotlib.figure import Figure
 
+    from cosim.published import published
+
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axis = figure.subplots()
     names = {"g_max": "at G_max", "g_min": "at G_min", "set": "+V/2", "reset": "-V/2"}
-    for bound in BOUNDS:
+    for start in BOUNDS:
         for polarity in POLARITIES:
-            k = dataset.k_total.sel(bound=bound, polarity=polarity)
+            k = dataset.k_total.sel(bound=start, polarity=polarity)
             mean = np.maximum(k.mean("device").values, 1e-12)
-            label = f"{names[polarity]} {names[bound]}"
+            label = f"{names[polarity]} {names[start]}"
             axis.loglog(dataset["count"].values, mean, "o-", markersize=4, label=label)
-    axis.axhline(0.005, color="grey", linestyle="--", linewidth=1.0)
-    axis.text(1.2, 0.006, "published bound at 1e5: 0.005", color="grey", fontsize=8)
+    bound = published("disturb_k_maximum").high
+    axis.axhline(bound, color="grey", linestyle="--", linewidth=1.0)
+    axis.text(1.2, 1.2 * bound, f"published bound at 1e5: {bound:g}", color="grey", fontsize=8)
     axis.set_ylim(1e-9, 3.0)
     axis.set_xlabel("half pulses")
     axis.set_ylabel("k = |change| / full step at symmetry point")

@@ -9,45 +9,51 @@ half-selected cell sits, against full voltage.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compact_models.errors import ConfigError, best_matches
+from compact_models.errors import ConfigError
+from cosim.experiments.job_parts import stamped
 from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
 
-DEFAULTS: dict[str, Any] = {
-    "amplitude": 1.35,
-    "fractions": [0.25, 0.5, 0.75, 1.0],
-    "states": [3.77e25, 1.64e25, 7e24],
-    "read_voltage": 0.2,
-    "fineness": 1.0,
-    "materials": "literature",
-    "convergence": True,
-    "sensitivity": True,
-    "plots": True,
-    "map_points": 121,
-}
 
-
-def run_study(
-    config: dict[str, Any] | None = None, output: Path | None = None, progress: bool = True
+def solved_device(
+    *,
+    amplitude: float,
+    fractions: Sequence[float],
+    states: Sequence[float],
+    fineness: float,
+    materials: str,
+    convergence: bool,
+    sensitivity: bool,
+    read_voltage: float = 0.2,
+    map_points: int = 121,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Solve the device over states and voltages and reduce it to lumped factors.
 
     Parameters
     ----------
-    config : dict, optional
-        ``amplitude`` [V], ``fractions`` of it, ``states`` (vacancy densities
-        [1/m^3]), ``read_voltage`` [V], ``fineness``, ``materials``
-        ("literature" or "calibrated"), ``convergence``, ``sensitivity``,
-        ``plots``, ``map_points``.
-    output : Path, optional
-        Folder for ``electrothermal.nc`` and the pictures; nothing is written without it.
+    amplitude : float
+        [V]
+    fractions : sequence of float
+        Of the amplitude, at which the device is solved.
+    states : sequence of float
+        Vacancy densities [1/m^3].
+    fineness : float
+        Divides every mesh spacing [1].
+    materials : {"literature", "calibrated"}
+    convergence, sensitivity : bool
+        Also refine the mesh; also vary every number that is not published.
+    read_voltage : float
+        At which the device is solved too [V].
+    map_points : int
+        Points of a map along each axis.
     progress : bool
         Print one line a state.
 
@@ -58,37 +64,37 @@ def run_study(
         them; ``drift`` of the vacancies over (polarity, state, voltage) with the
         field and temperature found, and ``drift_cold`` without heat [1/s];
         ``region_*`` over (state, region) and maps over (state, z, r) at the
-        amplitude; over (mesh) the convergence; over (parameter, bound) the
+        highest voltage; over (mesh) the convergence; over (parameter, bound) the
         sensitivity, at the state ``range_state``; with literature materials the
         dome's temperature at the first state with the calibrated one beside.
 
     Raises
     ------
     ConfigError
-        For an unknown key or a value that makes no sense.
+        For a value that makes no sense.
     """
     import xarray as xr
 
     from compact_models import electrothermal as et
     from compact_models import load_model
-    from cosim.dataset import package_version
 
-    c = _checked(config)
-    voltages = np.array(
-        sorted({c["read_voltage"], *(c["amplitude"] * f for f in c["fractions"])}), dtype=float
-    )
-    states = np.asarray(c["states"], dtype=float)
+    numbers = np.array([amplitude, read_voltage, fineness, *fractions, *states], dtype=float)
+    if not len(states) or not (np.isfinite(numbers) & (numbers > 0)).all():
+        raise ConfigError(
+            thing="an electro-thermal study needs positive voltages, states and fineness",
+            value=(amplitude, tuple(fractions), tuple(states), fineness),
+        )
+    voltages = np.array(sorted({read_voltage, *(amplitude * f for f in fractions)}), dtype=float)
+    densities = np.asarray(states, dtype=float)
     reram = load_model("cmo_hfox")
     results: list[list[et.Factors]] = []
     pictures: list[dict[str, Any]] = []
     parts: list[dict[str, et.Region]] = []
-    for vacancies in states:
-        device = et.make_device(
-            vacancies=float(vacancies), fineness=c["fineness"], materials=c["materials"]
-        )
+    for vacancies in densities:
+        device = et.make_device(vacancies=float(vacancies), fineness=fineness, materials=materials)
         solved = et.sweep(device, voltages.tolist())
         results.append([found for found, _ in solved])
-        pictures.append(et.maps(device, solved[-1][1], c["map_points"]))
+        pictures.append(et.maps(device, solved[-1][1], map_points))
         parts.append(et.regions(device, solved[-1][1]))
         if progress:
             last = solved[-1][0]
@@ -106,7 +112,7 @@ def run_study(
         for name, unit in et.UNITS.items()
         if name != "voltage"
     }
-    grid = {"voltage": voltages[None, :], "vacancies": states[:, None]}
+    grid = {"voltage": voltages[None, :], "vacancies": densities[:, None]}
     variables["compact_current"] = (("state", "voltage"), reram.current(**grid), {"units": "A"})
     variables["compact_temperature"] = (
         ("state", "voltage"),
@@ -116,71 +122,49 @@ def run_study(
     for name, unit in et.REGION_UNITS.items():
         values = [[getattr(found[r], name) for r in et.REGIONS] for found in parts]
         variables[f"region_{name}"] = (("state", "region"), values, {"units": unit})
-    variables |= _drift(reram, states, voltages, results)
+    variables |= _drift(reram, densities, voltages, results)
     for name, unit in (("potential", "V"), ("temperature", "K"), ("field", "V/m")):
         stack = np.array([picture[name] for picture in pictures])
         variables[f"map_{name}"] = (("state", "z", "r"), stack, {"units": unit})
-    base = et.make_device(
-        vacancies=float(states[0]), fineness=c["fineness"], materials=c["materials"]
-    )
-    if c["materials"] == "literature":
+    base = et.make_device(vacancies=float(densities[0]), fineness=fineness, materials=materials)
+    if materials == "literature":
         fitted = et.make_device(
-            vacancies=float(states[0]), fineness=c["fineness"], materials="calibrated"
+            vacancies=float(densities[0]), fineness=fineness, materials="calibrated"
         )
         kelvin = [f.temperature_mean for f, _ in et.sweep(fitted, voltages.tolist())]
         variables["calibrated_temperature"] = (("voltage",), kelvin, {"units": "K"})
-    if c["convergence"]:
-        variables |= _convergence(base, c)
-    if c["sensitivity"]:
-        variables |= _sensitivity(base, c)
+    if convergence:
+        variables |= _convergence(base, read_voltage, fineness)
+    if sensitivity:
+        variables |= _sensitivity(base, read_voltage, float(min(states)))
     dataset = xr.Dataset(
         variables,
         coords={
             "voltage": ("voltage", voltages, {"units": "V"}),
-            "state": ("state", states, {"units": "1/m**3"}),
+            "state": ("state", densities, {"units": "1/m**3"}),
             "region": ("region", list(et.REGIONS)),
             "polarity": ("polarity", ["set", "reset"]),
             "r": ("r", pictures[0]["r"], {"units": "m"}),
             "z": ("z", pictures[0]["z"], {"units": "m"}),
         },
-        attrs={
-            "experiment": "electrothermal",
-            "materials": c["materials"],
-            "parameter_fingerprint": et.electrothermal_parameters().fingerprint,
-            "citations": et.electrothermal_parameters().citation,
-            "version": package_version(),
-        },
+        attrs={"materials": materials, "amplitude": amplitude},
     )
-    if output is not None:
-        _write(dataset, Path(output), c, base)
-    return dataset
+    constants = et.electrothermal_parameters()
+    return stamped(
+        dataset,
+        "electrothermal",
+        seed=0,
+        fingerprint=constants.fingerprint,
+        citations=constants.citation,
+        simulator="finite elements",
+    )
 
 
-def _checked(config: dict[str, Any] | None) -> dict[str, Any]:
-    given = dict(config or {})
-    for key in given:
-        if key not in DEFAULTS:
-            raise ConfigError(
-                thing="unknown key in an electro-thermal study",
-                value=key,
-                next_step=best_matches(key, DEFAULTS),
-            )
-    merged = {**DEFAULTS, **given}
-    positive = ("amplitude", "read_voltage", "fineness")
-    numbers = [merged[k] for k in positive] + list(merged["fractions"]) + list(merged["states"])
-    if not merged["states"] or not all(np.isfinite(v) and v > 0 for v in map(float, numbers)):
-        raise ConfigError(
-            thing="an electro-thermal study needs positive voltages, states and fineness",
-            value={k: merged[k] for k in (*positive, "fractions", "states")},
-        )
-    return merged
-
-
-def _convergence(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+def _convergence(base: Any, read_voltage: float, fineness: float) -> dict[str, Any]:
     from compact_models import electrothermal as et
 
-    steps = [0.5 * c["fineness"], c["fineness"], 2.0 * c["fineness"]]
-    found = et.mesh_convergence(base, c["read_voltage"], steps)
+    steps = [0.5 * fineness, fineness, 2.0 * fineness]
+    found = et.mesh_convergence(base, read_voltage, steps)
     variables: dict[str, Any] = {
         f"mesh_{name}": (
             ("mesh",),
@@ -215,17 +199,17 @@ def _drift(reram: Any, states: Any, voltages: Any, results: Any) -> dict[str, An
     return {name: (over, kept, {"units": "1/s"}) for name, kept in rates.items()}
 
 
-def _sensitivity(base: Any, c: dict[str, Any]) -> dict[str, Any]:
+def _sensitivity(base: Any, read_voltage: float, lowest: float) -> dict[str, Any]:
     from dataclasses import replace
 
     from compact_models import electrothermal as et
 
     # At the low-resistance state the film has the dome's density whatever its share.
-    low = replace(base, vacancies=float(min(c["states"])))
+    low = replace(base, vacancies=lowest)
     apart = {"film_share": et.RANGES["film_share"]}
     rest = {n: r for n, r in et.RANGES.items() if n not in apart}
-    found = et.sensitivity(base, c["read_voltage"], rest)
-    found |= et.sensitivity(low, c["read_voltage"], apart)
+    found = et.sensitivity(base, read_voltage, rest)
+    found |= et.sensitivity(low, read_voltage, apart)
     names = list(found)
     variables: dict[str, Any] = {
         f"range_{name}": (
@@ -283,11 +267,3 @@ def figures_of(dataset: xr.Dataset, geometry: Any) -> list[tuple[str, Any]]:
         )  # fmt: skip
         pictures.append(("sensitivity", figure))
     return pictures
-
-
-def _write(dataset: xr.Dataset, folder: Path, c: dict[str, Any], base: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset.to_netcdf(folder / "electrothermal.nc", engine="h5netcdf")
-    if c["plots"]:
-        for name, figure in figures_of(dataset, base.parameters):
-            figure.savefig(folder / f"{name}.png", dpi=130)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.experiments.job_parts import job_figure, job_plot, job_provenance, job_result
+from cosim.experiments.electrothermal import figures_of, solved_device
+from cosim.experiments.job_parts import DatasetJob, job_figure, job_plot, job_provenance
+from cosim.report import Section
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from cosim.pipeline import JobResult
-
 
 _CAPTIONS = {
     "dome_temperature": "Dome temperature against voltage, quarter to full amplitude.",
@@ -23,7 +22,7 @@ _CAPTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Electrothermal:
+class Electrothermal(DatasetJob):
     """Field and heat inside the device, by finite elements.
 
     Parameters
@@ -50,27 +49,15 @@ class Electrothermal:
     convergence: bool = True
     sensitivity: bool = True
 
-    def run(
-        self, *, folder: Path, study: Any, fresh: bool = False, progress: bool = True
-    ) -> JobResult:
-        """Solve, and leave ``electrothermal.nc``, maps and figures."""
-        from compact_models import electrothermal as et
-        from cosim.experiments.electrothermal import figures_of, run_study
-        from cosim.report import Section
+    def steps(self, seed: int, progress: bool) -> Mapping[str, Callable[[], xr.Dataset]]:
+        """Make ``electrothermal.nc``."""
+        return {"electrothermal": lambda: solved_device(**asdict(self), progress=progress)}
 
-        dataset = run_study(
-            {
-                "amplitude": self.amplitude,
-                "fractions": list(self.fractions),
-                "states": list(self.states),
-                "fineness": self.fineness,
-                "materials": self.materials,
-                "convergence": self.convergence,
-                "sensitivity": self.sensitivity,
-            },
-            progress=progress,
-        )
-        dataset.to_netcdf(folder / "electrothermal.nc", engine="h5netcdf")
+    def section(self, data: Mapping[str, xr.Dataset]) -> Section:
+        """Return factors beside the compact model's, maps and tables."""
+        from compact_models import electrothermal as et
+
+        dataset = data["electrothermal"]
         low = dataset.isel(state=0, voltage=0)
         figures = [
             job_figure("r_th", "thermal resistance (published compact model: 1.4e6 K/W)",
@@ -96,7 +83,7 @@ class Electrothermal:
             for name, figure in figures_of(dataset, base.parameters)
         ]
         tables = {
-            f"Parts of the device at {self.amplitude:g} V, "
+            f"Parts of the device at {float(dataset.voltage[-1]):g} V, "
             f"{self.states[0]:.3g} vacancies/m^3": _regions(dataset),
             "Temperature of the dome against voltage [K]": _temperatures(dataset),
         }
@@ -106,7 +93,7 @@ class Electrothermal:
         if self.sensitivity:
             tables["Sensitivity to what is not published"] = _ranges(dataset)
             text += " " + _verdict(dataset)
-        section = Section(
+        return Section(
             title="Field and heat inside the device",
             text=text,
             figures=tuple(figures),
@@ -115,21 +102,22 @@ class Electrothermal:
             provenance=job_provenance(dataset),
             problems=problems,
         )
-        return job_result("electrothermal", dataset, section)
 
 
 def _disturb(dataset: xr.Dataset, amplitude: float) -> list[Any]:
     """How much slower vacancies move at half the voltage, and what heat has to do with it."""
-    half = np.flatnonzero(np.isclose(dataset.voltage.values, 0.5 * amplitude))
-    if not half.size:
+    half, full = (
+        np.flatnonzero(np.isclose(dataset.voltage.values, part * amplitude)) for part in (0.5, 1.0)
+    )
+    if not half.size or not full.size:
         return []
-    at, figures = int(half[0]), []
+    figures = []
     for polarity in dataset.polarity.values:
         warm = dataset.drift.sel(polarity=polarity).isel(state=0)
         cold = dataset.drift_cold.sel(polarity=polarity).isel(state=0)
-        ratio = float(warm[at] / warm[-1])
+        ratio = float(warm[half[0]] / warm[full[0]])
         # Cold, only the field would tell half a pulse from a whole one.
-        alone = float(cold[at] / cold[-1])
+        alone = float(cold[half[0]] / cold[full[0]])
         figures.append(
             job_figure(f"drift_{polarity}", f"{str(polarity).upper()} drift at half voltage over "
                        f"full, with heat (field alone: {alone:.2g})", ratio, high=0.005)

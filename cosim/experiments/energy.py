@@ -9,89 +9,33 @@ equations of the device.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compact_models.errors import ConfigError, best_matches
-from cosim.experiments.energy_array import program_in_array, pulse_in_array
+from compact_models.errors import ConfigError
+from cosim.experiments.energy_array import (
+    LEAST_PROGRAMMED,
+    product_energy,
+    program_in_array,
+    pulse_in_array,
+)
+from cosim.experiments.job_parts import stamped
 from cosim.experiments.settling import Lines, compiled_cells, settle, settling_time
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["DEFAULTS", "Lines", "pulse_energy", "run_study", "settling_time"]
+__all__ = ["Lines", "energy_against_size", "pulse_energy", "settling_time"]
 
 Floats = NDArray[np.float64]
 
-DEFAULTS: dict[str, Any] = {
-    "sizes": [8, 16, 32, 64, 128],
-    "transient_up_to": 64,
-    "settling_up_to": 128,
-    "program_up_to": 64,
-    "wire_resistance": 0.35,
-    "wire_capacitance": 0.5e-15,
-    "driver_resistance": 100.0,
-    "vacancies": 1.64e25,
-    "read_voltage": 0.2,
-    "read_width": 100e-9,
-    "output_bits": 8,
-    "conversion_energy": 50e-15,
-    "width": 2.5e-6,
-    "devices": 8,
-    "seed": 1,
-}
-
-
-def product_energy(
-    size: int, lines: Lines, density: Floats, read_voltage: float, width: float, seed: int
-) -> tuple[float, float]:
-    """Return the energy of one product from its drivers, and the part left in the wires [J].
-
-    Parameters
-    ----------
-    size : int
-        Rows and columns.
-    density : ndarray, shape (size, size)
-        C / 1e25 of the devices.
-    read_voltage : float
-        Of an input of 1 [V]; the inputs of 16 products are uniform in [-1, 1].
-    width : float
-        For which the inputs are held [s].
-    """
-    from compact_models import load_model
-    from cosim.experiments.read import Read
-    from cosim.simulators.base import get_simulator
-    from netlists.array import Array
-    from netlists.cell import Cell
-    from netlists.parasitics import Parasitics
-
-    array = Array(
-        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
-        rows=size,
-        cols=size,
-        parasitics=Parasitics(
-            r_row=lines.wire_resistance,
-            r_col=lines.wire_resistance,
-            r_driver=lines.driver_resistance,
-        ),
-        parameters={"c_0": density},
-    )
-    volts = read_voltage * np.random.default_rng(seed).uniform(-1.0, 1.0, (16, size))
-    reading = Read(array, inputs=volts)
-    wanted = (
-        "bit_line_current",
-        "bit_line_voltage",
-        "source_line_voltage",
-        "cell_current",
-    )
-    bench = reading.testbench(array, volts, seed).replace(probes=wanted)
-    result = get_simulator("native").run(bench)
-    power = (volts * np.asarray(result["bit_line_current"])).sum(axis=1)
-    across = np.asarray(result["bit_line_voltage"]) - np.asarray(result["source_line_voltage"])
-    cells = (across * np.asarray(result["cell_current"])).sum(axis=(1, 2))
-    return float(power.mean() * width), float((power - cells).mean() * width)
+OUTPUT_BITS = 8
+"""Of the converters of a product, as published."""
+PULSE_WIDTH = 2.5e-6
+"""Of an update, as published [s]."""
 
 
 def pulse_energy(density: Floats, amplitude: float, width: float, gate: float) -> dict[str, Floats]:
@@ -148,23 +92,30 @@ _SETTLING = {
 }  # fmt: skip
 
 
-def settling_of(density: Floats, lines: Lines, c: dict[str, Any]) -> dict[str, float]:
-    """Return the settling of products and parallel updates of one array; see `run_study`."""
+def settling_of(
+    density: Floats,
+    lines: Lines,
+    read_voltage: float,
+    *,
+    settling_up_to: int,
+    transient_up_to: int,
+) -> dict[str, float]:
+    """Return the settling of one array's products and updates; see `energy_against_size`."""
     from cosim.experiments.settling_transient import transient_settling
 
     found = dict.fromkeys(_SETTLING, float("nan"))
     size = max(density.shape)
-    if size > c["settling_up_to"]:
+    if size > settling_up_to:
         return found
     cases: tuple[tuple[Literal["read", "update"], str, float, float, str], ...] = (
-        ("read", "", float(c["read_voltage"]), 0.0, "product"),
+        ("read", "", read_voltage, 0.0, "product"),
         ("update", "update_", 0.675, -0.675, "update"),
     )
     for drive, prefix, bit, source, name in cases:
         cells = compiled_cells(density, bit, source)
         linear = settle(cells, lines, drive, steps=600 if size <= 32 else 200).time
         found[f"linear_{prefix}settling_time"] = found[f"{prefix}settling_time"] = linear
-        if size <= c["transient_up_to"]:
+        if size <= transient_up_to:
             exact = transient_settling(
                 density, lines, drive, amplitude=bit - source, stop=max(3.0 * linear, 1.5e-10)
             )
@@ -173,19 +124,29 @@ def settling_of(density: Floats, lines: Lines, c: dict[str, Any]) -> dict[str, f
     return found
 
 
-def run_study(
-    config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
+def energy_against_size(
+    *,
+    sizes: Sequence[int],
+    transient_up_to: int,
+    settling_up_to: int,
+    program_up_to: int,
+    wire_resistance: float,
+    wire_capacitance: float,
+    driver_resistance: float,
+    vacancies: float,
+    read_voltage: float,
+    read_width: float,
+    conversion_energy: float,
+    devices: int,
+    seed: int,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Energy and time of products against array size, of pulses and of programming.
 
     Parameters
     ----------
-    config : dict, optional
-        See ``DEFAULTS``. ``wire_capacitance``, ``driver_resistance``,
-        ``read_width`` and ``conversion_energy`` are assumed, not published.
-    output : Path, optional
-        Folder for ``energy.nc``.
-    progress : bool
+    sizes, transient_up_to, settling_up_to, program_up_to, devices, seed : int
+        See :class:`cosim.experiments.energy_job.Energy`, as for all others.
 
     Returns
     -------
@@ -200,40 +161,43 @@ def run_study(
         cell programmed in its array at 2 %, NaN beyond ``program_up_to``, over size; without an
         array, ``pulse_energy`` over (polarity, state);
         ``program_pulses``, ``program_energy`` [J] and ``program_time`` [s] over acceptance range.
+
+    Raises
+    ------
+    ConfigError
+        There is no size.
     """
     import xarray as xr
 
-    given = dict(config or {})
-    for key in given:
-        if key not in DEFAULTS:
-            raise ConfigError(
-                thing="unknown key in an energy study",
-                value=key,
-                next_step=best_matches(key, DEFAULTS),
-            )
-    c = {**DEFAULTS, **given}
+    from compact_models import load_model
+
     lines = Lines(
-        wire_resistance=c["wire_resistance"],
-        wire_capacitance=c["wire_capacitance"],
-        driver_resistance=c["driver_resistance"],
+        wire_resistance=wire_resistance,
+        wire_capacitance=wire_capacitance,
+        driver_resistance=driver_resistance,
     )
-    sizes = np.array(c["sizes"], dtype=int)
-    if sizes.size == 0 or sizes.min() < 1:
-        raise ConfigError(thing="sizes of an energy study", value=c["sizes"], limit="1 or more")
+    if not sizes or min(sizes) < 1:
+        raise ConfigError(thing="sizes of an energy study", value=sizes, limit="1 or more")
     rows: list[tuple[float, ...]] = []
     settled: list[dict[str, float]] = []
-    for n in map(int, sizes):
-        density = np.full((n, n), c["vacancies"] / 1e25)
-        settled.append(settling_of(density, lines, c))
-        energy = product_energy(
-            n, lines, density, c["read_voltage"], c["read_width"], int(c["seed"])
+    for n in sizes:
+        density = np.full((n, n), vacancies / 1e25)
+        settled.append(
+            settling_of(
+                density,
+                lines,
+                read_voltage,
+                settling_up_to=settling_up_to,
+                transient_up_to=transient_up_to,
+            )
         )
+        energy = product_energy(n, lines, density, read_voltage, read_width, seed)
         pulse = pulse_in_array(
-            n, lines, density=c["vacancies"] / 1e25, amplitude=1.35, width=c["width"], gate=1.4
+            n, lines, density=vacancies / 1e25, amplitude=1.35, width=PULSE_WIDTH, gate=1.4
         )
         cells = {"pulses": float("nan"), "energy": float("nan")}
-        if 9 <= n <= c["program_up_to"]:
-            cells = program_in_array(n, lines, 0.02, int(c["seed"]))
+        if LEAST_PROGRAMMED <= n <= program_up_to:
+            cells = program_in_array(n, lines, 0.02, seed)
         rows.append((*energy, *pulse, cells["pulses"], cells["energy"]))
         if progress:
             read, update = (settled[-1][f"{k}settling_time"] * 1e12 for k in ("", "update_"))
@@ -244,13 +208,14 @@ def run_study(
                 file=sys.stderr,
             )
     array, wires, pulse_array, pulse_share, cell_pulses, cell_energy = np.array(rows).T
-    converters = sizes * 2.0 ** c["output_bits"] * c["conversion_energy"]
+    columns = np.array(sizes, dtype=float)
+    converters = columns * 2.0**OUTPUT_BITS * conversion_energy
     density = np.array([0.7, 1.64, 3.77])
     pulses = [
-        pulse_energy(density, 1.35, c["width"], 1.4)["total"],
-        pulse_energy(density, -1.3, c["width"], 3.3)["total"],
+        pulse_energy(density, 1.35, PULSE_WIDTH, 1.4)["total"],
+        pulse_energy(density, -1.3, PULSE_WIDTH, 3.3)["total"],
     ]
-    cost = programming_cost(int(c["devices"]), int(c["seed"]))
+    cost = programming_cost(devices, seed)
     counts = np.array([pulses for pulses, _ in cost.values()])
     over = ("size",)
     dataset = xr.Dataset(
@@ -266,7 +231,11 @@ def run_study(
             "array_pulse_voltage": (over, pulse_share, {"units": "1"}),
             "array_program_pulses": (over, cell_pulses, {"units": "1"}),
             "array_program_energy": (over, cell_energy, {"units": "J"}),
-            "energy_per_operation": (over, (array + converters) / (2.0 * sizes**2), {"units": "J"}),
+            "energy_per_operation": (
+                over,
+                (array + converters) / (2.0 * columns**2),
+                {"units": "J"},
+            ),
             "pulse_energy": (("polarity", "state"), pulses, {"units": "J"}),
             "program_pulses": (("acceptance_range",), counts, {"units": "1"}),
             "program_energy": (
@@ -276,26 +245,24 @@ def run_study(
             ),
             "program_time": (
                 ("acceptance_range",),
-                counts * (c["width"] + c["read_width"]),
+                counts * (PULSE_WIDTH + read_width),
                 {"units": "s"},
             ),
         },
         coords={
-            "size": ("size", sizes, {"units": "1"}),
+            "size": ("size", list(sizes), {"units": "1"}),
             "polarity": ("polarity", ["set", "reset"]),
             "state": ("state", density * 1e25, {"units": "1/m**3"}),
             "acceptance_range": ("acceptance_range", [float(k) for k in cost], {"units": "1"}),
         },
-        attrs={
-            "experiment": "energy",
-            "seed": c["seed"],
-            "assumed": "wire_capacitance, driver_resistance, read_width, conversion_energy",
-        },
+        attrs={"assumed": "wire_capacitance, driver_resistance, read_width, conversion_energy"},
     )
-    if output is not None:
-        from pathlib import Path
-
-        folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(folder / "energy.nc", engine="h5netcdf")
-    return dataset
+    parameters = load_model("cmo_hfox").parameters
+    return stamped(
+        dataset,
+        "energy",
+        seed=seed,
+        fingerprint=parameters.fingerprint,
+        citations=parameters.citation,
+        simulator="native",
+    )

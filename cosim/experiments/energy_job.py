@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cosim.experiments.energy import energy_against_size
+from cosim.experiments.job_parts import DatasetJob, job_plot, job_provenance
+from cosim.published import Figure
+from cosim.report import Section
 from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cosim.pipeline import JobResult
-
 
 @dataclass(frozen=True, kw_only=True)
-class Energy:
+class Energy(DatasetJob):
     """Energy and time of products, updates, pulses and programming.
 
     Parameters
@@ -61,20 +63,13 @@ class Energy:
     conversion_energy: float = 50e-15
     devices: int = 8
 
-    def run(
-        self, *, folder: Path, study: Any, fresh: bool = False, progress: bool = True
-    ) -> JobResult:
-        """Solve, and leave ``energy.nc``, figures and pictures."""
-        from dataclasses import asdict
+    def steps(self, seed: int, progress: bool) -> Mapping[str, Callable[[], xr.Dataset]]:
+        """Make ``energy.nc``."""
+        return {"energy": lambda: energy_against_size(**asdict(self), seed=seed, progress=progress)}
 
-        from cosim.experiments.energy import run_study
-        from cosim.pipeline import JobResult
-        from cosim.published import Figure
-        from cosim.report import Plot, Section
-
-        settings = {**asdict(self), "sizes": list(self.sizes), "seed": study.seed}
-        dataset = run_study(settings, progress=progress)
-        dataset.to_netcdf(folder / "energy.nc", engine="h5netcdf")
+    def section(self, data: Mapping[str, xr.Dataset]) -> Section:
+        """Return figures and pictures against the size of the array."""
+        dataset = data["energy"]
         last = dataset.isel(size=-1)
         n = int(last["size"])
         pulse = dataset.pulse_energy.sel(polarity="set").values[1]
@@ -94,7 +89,7 @@ class Energy:
             Figure(key="program_time", name="programming a cell, 0.2 %: pulses and reads",
                    unit="s", value=float(tight.program_time)),
         )  # fmt: skip
-        section = Section(
+        return Section(
             title="Energy and time",
             text="Products with every transistor and wire; settling to 1 % of the final value, by "
             f"a transient of the whole circuit up to {self.transient_up_to} rows, by a linear "
@@ -104,20 +99,17 @@ class Energy:
             tables={"Against the size of the array": _table(dataset)},
             figures=figures,
             plots=(
-                Plot(name="settling", caption="Settling against the size of the array.",
-                     figure=plot_settling(dataset)),
-                Plot(name="energy", caption="Energy of a product against the size of the array.",
-                     figure=plot_energy(dataset)),
+                job_plot("settling", "Settling against the size of the array.",
+                         plot_settling(dataset), wide=False),
+                job_plot("energy", "Energy of a product against the size of the array.",
+                         plot_energy(dataset), wide=False),
             ),
-            provenance={str(k): v for k, v in dataset.attrs.items()},
+            provenance=job_provenance(dataset),
         )  # fmt: skip
-        return JobResult(sections=(section,), datasets={"energy": dataset}, problems=())
 
 
-def _settling_figures(dataset: xr.Dataset, read_width: float) -> list[Any]:
+def _settling_figures(dataset: xr.Dataset, read_width: float) -> list[Figure]:
     """Figures of the largest array that was looked at in time."""
-    from cosim.published import Figure
-
     figures = []
     for key, prefix, name, limit, share in (
         ("settling", "", "product", 0.05 * read_width, "5 % of the read"),

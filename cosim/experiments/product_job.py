@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cosim.errors import ConfigError
-from cosim.experiments.job_parts import job_figure, job_plot, job_provenance
+from cosim.experiments.job_parts import (
+    DatasetJob,
+    job_figure,
+    job_plot,
+    job_provenance,
+    stamped,
+)
+from cosim.experiments.levels import moment_name
+from cosim.published import Published, published
+from cosim.report import Section
 from cosim.style import styled
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from cosim.pipeline import JobResult
-
-_PUBLISHED = {1.0: (0.06, 0.055, 0.065), 3.156e8: (0.2, 0.15, 0.25)}
+_PUBLISHED = {1.0: "product_1s", 3.156e8: "product_10y"}
 _CAUSES = {
     "inputs": "rounding of the inputs to 6 bits",
     "outputs": "rounding of the outputs to 8 bits",
@@ -30,7 +37,7 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProductError:
+class ProductError(DatasetJob):
     """What the error of a matrix-vector product through a whole array is made of.
 
     Parameters
@@ -59,20 +66,19 @@ class ProductError:
                 limit="2 to 512 rows, 8 inputs or more, times above 0 s",
             )
 
-    def run(
-        self, *, folder: Path, study: Any, fresh: bool = False, progress: bool = True
-    ) -> JobResult:
-        """Solve, and leave ``product_error.nc``, the table and its picture."""
-        from cosim.experiments.program_verify import moment_name
-        from cosim.pipeline import JobResult
-        from cosim.report import Section
+    def steps(self, seed: int, progress: bool) -> Mapping[str, Callable[[], xr.Dataset]]:
+        """Make ``product_error.nc``; its matrices are those of the validation, not of `seed`."""
+        return {"product_error": lambda: self.solve(progress)}
 
-        dataset = self.solve(progress)
-        dataset.to_netcdf(folder / "product_error.nc", engine="h5netcdf")
+    def section(self, data: Mapping[str, xr.Dataset]) -> Section:
+        """Return the table of causes and its picture."""
+        dataset = data["product_error"]
         moments = [moment_name(float(t)) for t in dataset.time.values]
         figures = []
+        known = {float(t): self._published(float(t)) for t in dataset.time.values}
         for time, name in zip(dataset.time.values, moments, strict=True):
-            _, low, high = _PUBLISHED.get(float(time), (0.0, -np.inf, np.inf))
+            beside = known[float(time)]
+            low, high = (beside.low, beside.high) if beside else (-np.inf, np.inf)
             for key, text in (
                 ("reference", "one far reference"),
                 ("rounded", "calibrated, rounded inputs"),
@@ -90,23 +96,26 @@ class ProductError:
             [_CAUSES[str(c)], *(f"{float(v):.4f}" for v in row)]
             for c, row in zip(dataset.cause.values, dataset.alone.values.T, strict=True)
         ]
-        section = Section(
+        return Section(
             title="The error of a product through an array",
             text="Published, by a law in which a weight of zero draws no current: 0.06 after 1 s, "
             "0.2 after 10 years. Here every transistor and wire is solved. Half of the inputs "
             "calibrate the outputs, the other half is judged.",
             figures=tuple(figures),
             plots=(job_plot("product_error", "RMSE as causes are taken out",
-                            plot_steps(dataset)),),
+                            plot_steps(dataset, known)),),
             tables={
                 "RMSE, one cause after the other taken out": (["array", *moments], steps),
                 "RMSE of every cause alone, no wires": (["cause", *moments], causes),
             },
             provenance=job_provenance(dataset),
         )  # fmt: skip
-        return JobResult(
-            sections=(section,), datasets={"product_error": dataset}, problems=section.problems
-        )
+
+    def _published(self, time: float) -> Published | None:
+        """What is published for this array and time; the bands hold for 64 x 64."""
+        if self.size != 64 or time not in _PUBLISHED:
+            return None
+        return published(_PUBLISHED[time])
 
     def solve(self, progress: bool = True) -> xr.Dataset:
         """Return ``error`` over (time, step) and ``alone`` over (time, cause)."""
@@ -126,8 +135,7 @@ class ProductError:
                     print(f"{time:g} s: {step.error:.4f} {step.name}", file=sys.stderr, flush=True)
             found.append(errors)
             alone.append(list(parts(time, self.size).values()))
-        model = load_model("cmo_hfox")
-        return xr.Dataset(
+        dataset = xr.Dataset(
             {
                 "error": (("time", "step"), found, {"units": "1"}),
                 "alone": (("time", "cause"), alone, {"units": "1"}),
@@ -139,23 +147,24 @@ class ProductError:
                 "cause": ("cause", list(_CAUSES)),
             },
             attrs={
-                "experiment": "product_error",
-                "size": self.size,
-                "wire_resistance": self.wire_resistance,
-                "count": self.count,
-                "seed": SEED,
-                "parameter_fingerprint": model.parameters.fingerprint,
-                "citations": model.parameters.citation + "; " + noise.noise_parameters().citation,
+                "size": self.size, "wire_resistance": self.wire_resistance, "count": self.count,
             },
+        )  # fmt: skip
+        reram, laws = load_model("cmo_hfox").parameters, noise.noise_parameters()
+        return stamped(
+            dataset,
+            "product_error",
+            seed=SEED,
+            fingerprint=reram.fingerprint,
+            citations=f"{reram.citation}; {laws.citation}",
+            simulator="native",
         )
 
 
 @styled
-def plot_steps(dataset: xr.Dataset) -> Any:
+def plot_steps(dataset: xr.Dataset, known: Mapping[float, Published | None]) -> Any:
     """Draw the error of every step as a bar, one panel a time, with the published value."""
     from matplotlib.figure import Figure
-
-    from cosim.experiments.program_verify import moment_name
 
     times = dataset.time.values
     figure = Figure(figsize=(5.4 + 3.4 * times.size, 4.2), layout="constrained")
@@ -166,10 +175,10 @@ def plot_steps(dataset: xr.Dataset) -> Any:
         axis.barh(places, values, color="#1f5fa8", height=0.6)
         for place, value in zip(places, values, strict=True):
             axis.text(value, place, f" {value:.3f}", va="center", fontsize=8)
-        published = _PUBLISHED.get(float(time))
-        if published:
-            axis.axvline(published[0], color="#d1611b", linestyle="--", linewidth=1.2)
-            axis.set_xlabel(f"RMSE; dashed: published {published[0]:g}")
+        beside = known.get(float(time))
+        if beside:
+            axis.axvline(beside.value, color="#d1611b", linestyle="--", linewidth=1.2)
+            axis.set_xlabel(f"RMSE; dashed: published {beside.value:g}")
         else:
             axis.set_xlabel("RMSE")
         axis.set_title(moment_name(float(time)), fontsize=10)

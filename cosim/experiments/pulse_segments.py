@@ -61,9 +61,9 @@ def measure_pulses(
     names = tuple(spreads)
     z = draw_cycles(group, names, amplitude.size, seed)
     length = _SEGMENT if in_one_run(simulator) or not names else 1
-    with_trains = getattr(simulator, "with_trains", None)
-    skipping = not names and amplitude.size >= _TRAIN and with_trains is not None
-    if skipping:
+    long = not names and amplitude.size >= _TRAIN
+    with_trains = getattr(simulator, "with_trains", None) if long else None
+    if with_trains is not None:
         simulator, length = with_trains(_TRAIN), amplitude.size
     conductance: list[FloatArray] = []
     current: list[FloatArray] = []
@@ -79,7 +79,7 @@ def measure_pulses(
         conductance.append(reads[0 if first == 0 else 1 :] / read_voltage)
         tops = result.at("cell_current", timing.tops(size))
         # Of skipped pulses only reads come back.
-        current.append(np.full_like(tops, np.nan) if skipping else tops)
+        current.append(tops if with_trains is None else np.full_like(tops, np.nan))
         # Only the last result's waveforms are still needed.
         results.append(Result(axis=result.axis[-1:], data={}, provenance=result.provenance))
         array = array.with_states(final_states(array, result))

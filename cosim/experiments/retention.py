@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compact_models import noise
-from compact_models.errors import ConfigError, best_matches
+from compact_models.errors import ConfigError
+from cosim.experiments.job_parts import stamped
 from cosim.quantities import show_span
 from cosim.style import styled
 
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
-
-DEFAULTS: dict[str, Any] = {
-    "levels": 35,
-    "devices": 1000,
-    "acceptance_range": 0.002,
-    "times": [1.0, 600.0, 3600.0, 86400.0, 3.156e8],
-    "seed": 1,
-}
 
 
 def overlaps(levels: Floats) -> Floats:
@@ -53,54 +47,56 @@ def overlaps(levels: Floats) -> Floats:
     )
 
 
-def run_study(
-    config: dict[str, Any] | None = None, output: Any = None, progress: bool = True
+def relaxed_levels(
+    *,
+    levels: int,
+    devices: int,
+    acceptance_range: float,
+    times: Sequence[float],
+    seed: int,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Program levels by the published law and follow them through time.
 
     Parameters
     ----------
-    config : dict, optional
-        ``levels`` over the published window, ``devices`` a level,
-        ``acceptance_range``, ``times`` [s], ``seed``.
-    output : Path, optional
-        Folder for ``retention.nc`` and its picture.
-    progress : bool
+    levels, devices : int
+        Levels over the published window, and devices programmed to each.
+    acceptance_range : float
+        Of the programming loop [1].
+    times : sequence of float
+        Since programming [s].
 
     Returns
     -------
     xarray.Dataset
         ``conductance`` (time, level, device) [S], read noise included;
         ``overlap`` (time, pair); ``shift`` and ``spread`` (time) [S].
+
+    Raises
+    ------
+    ConfigError
+        There is nothing to compare.
     """
     import xarray as xr
 
-    given = dict(config or {})
-    for key in given:
-        if key not in DEFAULTS:
-            raise ConfigError(
-                thing="unknown key in a retention study",
-                value=key,
-                next_step=best_matches(key, DEFAULTS),
-            )
-    c = {**DEFAULTS, **given}
-    if c["levels"] < 2 or c["devices"] < 2 or not list(c["times"]):
+    if levels < 2 or devices < 2 or not list(times):
         raise ConfigError(
             thing="retention study",
-            value=(c["levels"], c["devices"], c["times"]),
+            value=(levels, devices, times),
             limit="2 or more levels and devices, one or more times",
         )
-    rng = np.random.default_rng(c["seed"])
-    target = np.repeat(noise.level_targets(c["levels"])[:, None], c["devices"], axis=1)
-    programmed = noise.programmed(target, rng, c["acceptance_range"])
+    rng = np.random.default_rng(seed)
+    target = np.repeat(noise.level_targets(levels)[:, None], devices, axis=1)
+    programmed = noise.programmed(target, rng, acceptance_range)
     deviate = rng.standard_normal(target.shape)
-    kept = [noise.relaxed(programmed, float(t), deviate) for t in c["times"]]
+    kept = [noise.relaxed(programmed, float(t), deviate) for t in times]
     shift = [float((g - target).mean()) for g in kept]
     spread = [float((g - target).std(ddof=1)) for g in kept]
-    read = np.array([noise.read(g, float(t), rng) for g, t in zip(kept, c["times"], strict=True)])
+    read = np.array([noise.read(g, float(t), rng) for g, t in zip(kept, times, strict=True)])
     overlap = np.array([overlaps(g) for g in kept])
     if progress:
-        for t, o, s in zip(c["times"], overlap, spread, strict=True):
+        for t, o, s in zip(times, overlap, spread, strict=True):
             print(
                 f"{show_span(t):>8}: spread {s * 1e6:.3f} uS, mean overlap {o.mean():.1%}",
                 file=sys.stderr,
@@ -113,25 +109,15 @@ def run_study(
             "spread": (("time",), spread, {"units": "S"}),
         },
         coords={
-            "time": ("time", [float(t) for t in c["times"]], {"units": "s"}),
+            "time": ("time", [float(t) for t in times], {"units": "s"}),
             "level": ("level", target[:, 0], {"units": "S"}),
         },
-        attrs={
-            "experiment": "retention",
-            "seed": c["seed"],
-            "acceptance_range": c["acceptance_range"],
-            "parameter_fingerprint": noise.noise_parameters().fingerprint,
-            "citations": noise.noise_parameters().citation,
-        },
+        attrs={"acceptance_range": acceptance_range},
     )
-    if output is not None:
-        from pathlib import Path
-
-        folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(folder / "retention.nc", engine="h5netcdf")
-        plot_retention(dataset).savefig(folder / "retention.png", dpi=130)
-    return dataset
+    laws = noise.noise_parameters()
+    return stamped(
+        dataset, "retention", seed=seed, fingerprint=laws.fingerprint, citations=laws.citation
+    )
 
 
 @styled

@@ -1,6 +1,6 @@
 """SPIRIT: train, program, classify, and check the layer against the circuit - one job.
 
-``experiment = "spirit"`` in a study file, or :func:`run_study` from Python. Every step is a
+``experiment = "spirit"`` in a study file, or :class:`Spirit` from Python. Every step is a
 function of its own in :mod:`cosim.network.spiking`; here they are put in order, and their
 results beside the published ones.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cosim.content import code_fingerprint, content_hash
 from cosim.errors import ConfigError, SimulatorNotFound, best_matches
 from cosim.experiments import spirit_data
+from cosim.experiments.job_parts import stamped
 from cosim.experiments.resume import FinishedSteps
 from cosim.network import datasets
 from cosim.network.spiking import agreement, energy, faults, stability, studies
@@ -161,8 +162,15 @@ class Spirit:
 
         def get(name: str, make: Callable[[], xr.Dataset], depends: object = None) -> xr.Dataset:
             def whole() -> xr.Dataset:
-                return spirit_data.stamped(
-                    make(), name, seed=seed, fingerprint=p.fingerprint, source=image_set.source
+                data = make()
+                data.attrs["data"] = image_set.source
+                return stamped(
+                    data,
+                    f"spirit {name}",
+                    seed=seed,
+                    fingerprint=p.fingerprint,
+                    citations=p.citation,
+                    simulator="behavioural spiking layer",
                 )
 
             return steps.get(name, whole, depends)
@@ -255,51 +263,6 @@ def _version() -> str:
         return NgspiceSimulator().version
     except SimulatorNotFound:
         return ""
-
-
-def run_study(config: Mapping[str, Any], output: Path, progress: bool = True) -> xr.Dataset:
-    """Run SPIRIT from plain settings; data and pictures go to `output`.
-
-    Parameters
-    ----------
-    config : mapping
-        Fields of :class:`Spirit`, and ``seed``; other keys are refused.
-    output : Path
-        Folder; made when it is not there.
-    progress : bool
-
-    Returns
-    -------
-    xarray.Dataset
-        The classification of the ideal chip, with all main figures as attributes.
-
-    Raises
-    ------
-    ConfigError, DataError, SimulatorError
-    """
-    from cosim.experiments.spirit_page import sections
-
-    known = {f.name for f in fields(Spirit)}
-    given = {k: v for k, v in config.items() if k not in ("experiment", "seed", "title")}
-    for name in given:
-        if name not in known:
-            raise ConfigError(
-                thing="unknown setting of spirit", value=name, next_step=best_matches(name, known)
-            )
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    data = Spirit(**given).compute(
-        seed=int(config.get("seed", 0)), folder=folder, progress=progress
-    )
-    main = data["inference"].copy()
-    problems: list[str] = []
-    for section in sections(data):
-        for picture in section.plots:
-            picture.figure.savefig(folder / picture.file, dpi=130)
-        main.attrs |= {f.key: f.value for f in section.figures}
-        problems += section.problems
-    main.attrs["problems"] = "; ".join(problems)
-    return main
 
 
 def _speaker(progress: bool) -> Callable[[str], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from cosim.network.spiking import energy
 from cosim.network.spiking.agreement import Agreement
-from cosim.network.spiking.hardware import Chip, default_parameters
+from cosim.network.spiking.hardware import Chip
 from cosim.network.spiking.layer import Classified, OutputSpikes
 from cosim.network.spiking.studies import Task
 
@@ -112,23 +111,3 @@ def _spikes(spikes: OutputSpikes, neuron: int, dimension: str) -> tuple[xr.Varia
     mine = spikes.neurons == neuron
     times = xr.Variable((dimension,), spikes.times[mine], {"units": "s"})
     return times, xr.Variable((dimension,), spikes.signs[mine], _ONE)
-
-
-def stamped(data: xr.Dataset, name: str, *, seed: int, fingerprint: str, source: str) -> xr.Dataset:
-    """The dataset with the attributes and units that every saved result has."""
-    for variable in data.variables.values():
-        bare = not variable.attrs.get("units") and variable.dtype.kind not in "OUST"
-        if bare or variable.attrs.get("units") == "dimensionless":
-            variable.attrs["units"] = "1"
-    standard = {
-        "experiment": f"spirit {name}",
-        "version": importlib.metadata.version("reram-cosim"),
-        "parameter_fingerprint": fingerprint,
-        "seed": seed,
-        "simulator": "behavioural spiking layer",
-        "netlist_sha256": "",
-        "citations": default_parameters().citation,
-        "data": source,
-    }
-    data.attrs = standard | data.attrs
-    return data

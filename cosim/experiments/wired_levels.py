@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
+from cosim.experiments.levels import neighbours
 from cosim.experiments.population import draw_population
-from cosim.experiments.program_verify import neighbours
 from cosim.experiments.wired_program import WiredProgram
 
 if TYPE_CHECKING:

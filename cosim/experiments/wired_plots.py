@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.experiments.array_studies.plots import draw_map
-from cosim.experiments.program_verify import moment_name
+from cosim.experiments.levels import moment_name
 from cosim.experiments.wired_levels import by_level
 from cosim.plot import BLUE, GREEN, INK, ORANGE, RED, styled
 
@@ -65,7 +65,7 @@ def array_against_cells(variants: xr.Dataset, single: xr.Dataset) -> Any:
     variants : Dataset
         With the dimension ``variant``.
     single : Dataset
-        The same levels cell by cell, from :func:`cosim.experiments.program_verify.run_study`.
+        The same levels cell by cell, from :func:`cosim.experiments.levels.programmed_levels`.
     """
     from matplotlib.figure import Figure
 

@@ -107,12 +107,13 @@ def open_loop(quick: bool) -> Drawn:
 
 def levels(quick: bool) -> Drawn:
     """Distributions of 35 levels, programmed and relaxed."""
-    from cosim.experiments.program_verify import plot_levels, run_study
+    from cosim.experiments.levels import plot_levels
+    from cosim.experiments.levels_job import LevelProgramming
 
-    settings = {"devices": 12 if quick else 32, "acceptance_ranges": [0.002], "seed": 1}
-    dataset = run_study(settings, progress=False)
+    job = LevelProgramming(devices=12 if quick else 32, acceptance_ranges=(0.002,))
+    dataset = job.program_cells(seed=1)
     return plot_levels(dataset), (
-        f"35 levels programmed by the closed loop at 0.2 %, {settings['devices']} devices a "
+        f"35 levels programmed by the closed loop at 0.2 %, {job.devices} devices a "
         f"level, {float(dataset.pulses.mean()):.0f} pulses on average (published 89)."
     )
 
@@ -223,9 +224,10 @@ def product_size(quick: bool) -> Drawn:
 
 def disturb(quick: bool) -> Drawn:
     """k of the 350 nm device against the number of half pulses."""
-    from cosim.experiments.disturb import plot_disturb, run_study
+    from cosim.experiments.disturb import plot_disturb
+    from cosim.experiments.physics_jobs import HalfSelectDisturb
 
-    dataset = run_study({"devices": 8 if quick else 25}, progress=False)
+    dataset = HalfSelectDisturb(devices=8 if quick else 25).compute()["disturb"]
     return plot_disturb(dataset), (
         "Half-select disturb of the 350 nm device, mean over devices. Published: below 0.005 after "
         "1e5 half pulses, drift at G_max from 1e6."

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from compact_models.errors import ConfigError
-from cosim.experiments.energy import Lines, run_study, settling_time
+from cosim.experiments.energy import Lines, settling_time
+from cosim.experiments.energy_job import Energy
 
 
 def test_one_weak_cell_settles_like_two_equal_poles():
@@ -47,12 +48,12 @@ def test_wrong_networks_are_refused():
     with pytest.raises(ConfigError):
         settling_time(np.zeros((2, 2)), Lines())
     with pytest.raises(ConfigError, match="sizes"):
-        run_study({"size": [4]})
+        Energy(sizes=()).compute()
 
 
 def test_energy_of_a_product_is_the_sum_over_its_cells():
     from compact_models import load_model
-    from cosim.experiments.energy import product_energy
+    from cosim.experiments.energy_array import product_energy
 
     lines = Lines(wire_resistance=1e-6, driver_resistance=1e-6)
     density = np.full((3, 3), 1.64)
@@ -65,7 +66,7 @@ def test_energy_of_a_product_is_the_sum_over_its_cells():
 
 
 def test_the_study_has_array_and_converters_apart():
-    dataset = run_study({"sizes": [2, 4], "devices": 1}, progress=False)
+    dataset = Energy(sizes=(2, 4), devices=1).compute()["energy"]
     assert float(dataset.array_energy[1] / dataset.array_energy[0]) == pytest.approx(4.0, rel=0.4)
     assert float(dataset.converter_energy[1] / dataset.converter_energy[0]) == pytest.approx(2.0)
     assert (dataset.pulse_energy.values > 0).all()

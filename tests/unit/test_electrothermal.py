@@ -87,11 +87,12 @@ def test_discretisation_error_of_a_geometric_series():
     assert et.discretisation_error(values) == pytest.approx(0.00625, rel=0.05)
 
 
-def test_a_study_refuses_unknown_keys():
-    from cosim.experiments.electrothermal import run_study
+@pytest.mark.parametrize("wrong", [{"states": ()}, {"amplitude": 0.0}, {"fractions": (np.nan,)}])
+def test_a_study_refuses_what_makes_no_sense(wrong):
+    from cosim.experiments.electrothermal_job import Electrothermal
 
-    with pytest.raises(CosimError, match="amplitude"):
-        run_study({"amplitud": 1.0})
+    with pytest.raises(CosimError, match="electro-thermal study"):
+        Electrothermal(**wrong).compute()
 
 
 def test_drift_is_the_compact_models_own():

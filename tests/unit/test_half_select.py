@@ -46,9 +46,9 @@ def test_other_data_is_refused():
 @pytest.mark.slow
 def test_disturb_study_gives_a_ratio_below_the_published_bound():
     """Choi et al. 2025: mean k below 0.005 after 1e5 half pulses."""
-    from cosim.experiments.disturb import run_study
+    from cosim.experiments.physics_jobs import HalfSelectDisturb
 
-    found = run_study({"devices": 4, "counts": [1, 1000, 100000]}, progress=False)
+    found = HalfSelectDisturb(devices=4, counts=(1, 1000, 100000)).compute()["disturb"]
     law = HalfSelectLaw.from_dataset(found)
     assert 0.0 < law.exponent <= 1.05
     assert law.ratio(100000) < 0.005

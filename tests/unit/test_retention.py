@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from compact_models.errors import ConfigError
-from cosim.experiments.retention import overlaps, run_study
+from cosim.experiments.physics_jobs import Retention
+from cosim.experiments.retention import overlaps
 
 
 def test_overlap_of_drawn_levels_is_that_of_their_normal_fits() -> None:
@@ -15,7 +16,7 @@ def test_overlap_of_drawn_levels_is_that_of_their_normal_fits() -> None:
 
 
 def test_ten_minutes_give_the_published_overlap() -> None:
-    dataset = run_study({"devices": 400, "times": [1.0, 600.0]}, progress=False)
+    dataset = Retention(devices=400, times=(1.0, 600.0)).compute()["retention"]
     overlap = dataset.overlap.mean("pair").values * 100.0
     # Falcone2025: 9.6 % after 10 minutes.
     assert overlap[1] == pytest.approx(9.6, abs=2.0)
@@ -23,7 +24,34 @@ def test_ten_minutes_give_the_published_overlap() -> None:
     assert dataset.conductance.attrs["units"] == "S"
 
 
-@pytest.mark.parametrize("wrong", [{"level": 3}, {"levels": 1}, {"times": []}, {"devices": 1}])
+@pytest.mark.parametrize("wrong", [{"levels": 1}, {"times": ()}, {"devices": 1}])
 def test_wrong_studies_are_refused(wrong: dict) -> None:
     with pytest.raises(ConfigError):
-        run_study(wrong, progress=False)
+        Retention(**wrong).compute()
+
+
+def test_a_job_takes_what_its_folder_holds_and_draws_it_again(tmp_path, monkeypatch) -> None:
+    from types import SimpleNamespace
+
+    job = Retention(levels=4, devices=20, times=(1.0, 600.0))
+    study = SimpleNamespace(seed=3)
+    made = job.run(folder=tmp_path, study=study, progress=False)
+
+    def stop(**_):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr("cosim.experiments.physics_jobs.relaxed_levels", stop)
+    again = job.run(folder=tmp_path, study=study, progress=False)
+    drawn = job.redraw(folder=tmp_path)
+    for other in (again, drawn):
+        assert [f.value for f in other.sections[0].figures] == [
+            f.value for f in made.sections[0].figures
+        ]
+    with pytest.raises(AssertionError, match="made again"):
+        job.run(folder=tmp_path, study=SimpleNamespace(seed=4), progress=False)
+    # Four levels overlap by something else than the published 35.
+    assert not any(f.required or f.published for f in made.sections[0].figures)
+    assert [f.required for f in Retention(times=(600.0,)).section(made.datasets).figures] == [
+        False,
+        True,
+    ]
