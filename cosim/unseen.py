@@ -4,31 +4,32 @@ Pulses of random amplitude and four widths on a few cells, a read of one row, an
 of an array are what the device is calibrated from. Then a whole array is pulsed with other
 sequences, at other widths; conductances and products through wires are compared. Both
 sides solve the same device, so what differs is the error of the calibration. The same array is
-then pulsed through its wires, which take from the pulses of far cells what the behavioural
-device does not know: that error comes on top, grows with the array, and is shown beside.
+then pulsed through its wires, which the device is told of; more wires and a larger array follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
+from cosim.unseen_data import (
+    READ_VOLTAGE,
+    FloatArray,
+    array_of,
+    calibrated,
+    pulsed,
+    random_pulses,
+    sequences,
+)
+from cosim.unseen_wires import WiredRow, behind_wires, further_arrays
 
 if TYPE_CHECKING:
     from cosim.calibration import CalibrationResult
-    from netlists import Array
 
-FloatArray = NDArray[np.float64]
-
-WIDTHS = (2e-7, 6e-7, 2.5e-6, 1e-5)
-AMPLITUDES = (1.0, 1.6)
 LIMIT = 0.02
-READ_VOLTAGE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,8 @@ class UnseenRow:
         Mean distance between start and end of the cells, in units of the window.
     worst, rms : float
         Difference of conductances after every pulse, in units of the window.
-    wired_worst : float
-        The same as `worst` where the array is pulsed through its wires.
+    wired : WiredRow
+        The same array pulsed through its wires.
     product_worst, product_rms : float
         Difference of the currents of products at the end, over the largest, and root mean
         squares over that of the currents.
@@ -63,7 +64,7 @@ class UnseenRow:
     moved: float
     worst: float
     rms: float
-    wired_worst: float
+    wired: WiredRow
     product_worst: float
     product_rms: float
     outside: float
@@ -71,7 +72,7 @@ class UnseenRow:
     @property
     def within(self) -> bool:
         """Conductances, with and without wires while writing, and products within 2 %."""
-        return max(self.worst, self.wired_worst, self.product_worst, self.product_rms) <= LIMIT
+        return max(self.worst, self.wired.worst, self.product_worst, self.product_rms) <= LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,8 @@ class Unseen:
     ----------
     fit : CalibrationResult
     rows : tuple of UnseenRow
+    wired : tuple of WiredRow
+        Other wires and a larger array.
     noisy_mean, noisy_spread : float
         With cycle-to-cycle spread on both rungs: largest difference between the means of the
         cells after every pulse, and of their standard deviations, in units of the window.
@@ -90,17 +93,24 @@ class Unseen:
 
     fit: CalibrationResult
     rows: tuple[UnseenRow, ...]
+    wired: tuple[WiredRow, ...]
     noisy_mean: float
     noisy_spread: float
 
     @property
     def within(self) -> bool:
         """All rows within 2 %."""
-        return all(row.within for row in self.rows)
+        return all(row.within for row in self.rows) and all(w.worst <= LIMIT for w in self.wired)
 
 
 def compare_unseen(
-    *, size: int = 16, pulses: int = 80, seed: int = 0, noisy: bool = True, progress: bool = True
+    *,
+    size: int = 16,
+    pulses: int = 80,
+    seed: int = 0,
+    noisy: bool = True,
+    further: bool = True,
+    progress: bool = True,
 ) -> Unseen:
     """Calibrate on the array rung and compare on sequences it has not seen.
 
@@ -113,6 +123,8 @@ def compare_unseen(
     seed : int
     noisy : bool
         Compare a population with cycle-to-cycle spread as well.
+    further : bool
+        Compare other wires and a larger array as well.
     """
     from tqdm import tqdm
 
@@ -122,79 +134,25 @@ def compare_unseen(
             value=(size, pulses),
             limit="2 to 256 rows and columns, 20 to 5000 pulses",
         )
-    calibrating, unseen = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    bar = tqdm(total=6 + noisy, desc="unseen", disable=not progress, leave=False)
-    fit = _calibrated(calibrating, pulses=max(pulses, 60))
+    calibrating, unseen, others = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    )
+    bar = tqdm(total=6 + noisy + further, desc="unseen", disable=not progress, leave=False)
+    fit = calibrated(calibrating, pulses=max(pulses, 60))
     bar.update()
     rows = []
-    for name, width, volts in _sequences(unseen, pulses):
+    for name, width, volts in sequences(unseen, pulses):
         rows.append(_compare(fit, name, width, volts, size, unseen))
         bar.update()
     noise = (float("nan"), float("nan"))
     if noisy:
         noise = _population(calibrating, unseen)
         bar.update()
+    wired = further_arrays(fit.device, size, pulses, others) if further else []
     bar.close()
-    return Unseen(fit=fit, rows=tuple(rows), noisy_mean=noise[0], noisy_spread=noise[1])
-
-
-def _array(rows: int, cols: int, states: FloatArray, wires: float = 0.0) -> Array:
-    from compact_models import load_model
-    from netlists import Array, Cell, Parasitics
-
-    return Array(
-        Cell(load_model("cmo_hfox"), load_model("nmos_3v3")),
-        rows=rows,
-        cols=cols,
-        parasitics=Parasitics(r_row=wires, r_col=wires),
-        parameters={"c_0": np.broadcast_to(states, (rows, cols)), "phi_0": 1.0},
+    return Unseen(
+        fit=fit, rows=tuple(rows), wired=tuple(wired), noisy_mean=noise[0], noisy_spread=noise[1]
     )
-
-
-def _random(rng: np.random.Generator, count: int, low: float, high: float) -> FloatArray:
-    return rng.choice([-1.0, 1.0], count) * rng.uniform(low, high, count)
-
-
-def _pulsed(array: Array, volts: FloatArray, width: float, noise_seed: int | None = None) -> Any:
-    from cosim.experiments import PulseUpdate
-
-    return PulseUpdate(
-        array,
-        amplitudes=tuple(float(v) for v in volts),
-        width=width,
-        cycle_spread=noise_seed is not None,
-    ).run(simulator="native", seed=noise_seed or 0, progress=False)
-
-
-def _calibrated(rng: np.random.Generator, pulses: int) -> CalibrationResult:
-    from compact_models import load_model
-    from cosim.calibration import calibrate
-    from cosim.experiments import Read
-
-    row = _array(1, 8, np.linspace(0.6, 3.6, 8))
-    data = [_pulsed(row, _random(rng, pulses, *AMPLITUDES), w) for w in WIDTHS]
-    # Full trains tell the window, alternating pulses the symmetry point.
-    trains = np.concatenate([np.repeat([1.35, -1.3], 120), np.tile([1.35, -1.3], 20)])
-    data.append(_pulsed(row, trains, 2.5e-6))
-    many = _array(1, 16, np.linspace(0.5, 4.0, 16))
-    voltages = np.linspace(0.1, 1.0, 10)[:, None] * READ_VOLTAGE
-    data.append(Read(many, inputs=voltages).run(simulator="native", progress=False))
-    return calibrate(*data, temperature=293.0, selector=load_model("nmos_3v3"))
-
-
-def _sequences(rng: np.random.Generator, count: int) -> list[tuple[str, float, FloatArray]]:
-    """Sequences of other kinds and widths than those of the calibration."""
-    low, high = AMPLITUDES
-    stairs = np.linspace(low, high, count // 4)
-    made: list[tuple[str, Callable[[], FloatArray]]] = [
-        ("random", lambda: _random(rng, count, low, high)),
-        ("weak random", lambda: _random(rng, count, low, 1.3)),
-        ("staircases", lambda: np.concatenate([stairs, -stairs, stairs, -stairs])),
-        ("random blocks", lambda: np.repeat(_random(rng, count // 5, low, high), 5)),
-        ("random signs", lambda: np.where(rng.random(count) < 0.5, 1.45, -1.22)),
-    ]
-    widths = np.exp(rng.uniform(np.log(WIDTHS[0]), np.log(WIDTHS[-1]), len(made)))
-    return [(name, float(w), make()) for (name, make), w in zip(made, widths, strict=True)]
 
 
 def _compare(
@@ -210,14 +168,13 @@ def _compare(
     from cosim.experiments import Read
 
     states = rng.uniform(0.7, 3.5, (size, size))
-    array = _array(size, size, states, wires=0.35)
-    truth = _pulsed(_array(size, size, states), volts, width)
-    wired = _pulsed(array, volts, width)["conductance"].values.reshape(volts.size, -1)
+    array = array_of(size, size, states, wires=0.35)
+    truth = pulsed(array_of(size, size, states), volts, width)
+    wired = behind_wires(fit.device, name, array, pulsed(array, volts, width))
     start = truth["initial_conductance"].values
     found = predict(fit.device, start.ravel(), volts, np.full(volts.size, width))
     g = truth["conductance"].values.reshape(volts.size, -1)
     error = (found["conductance"].values - g) / fit.device.window
-    behind = (found["conductance"].values - wired) / fit.device.window
     inputs = rng.uniform(-READ_VOLTAGE, READ_VOLTAGE, (16, size))
     read = Read(array.with_states(truth), inputs=inputs).run(simulator="native", progress=False)
     current = read["current"].values
@@ -232,7 +189,7 @@ def _compare(
         moved=float(np.abs(g[-1] - start.ravel()).mean() / fit.device.window),
         worst=float(np.abs(error).max()),
         rms=float(np.sqrt(np.mean(error**2))),
-        wired_worst=float(np.abs(behind).max()),
+        wired=wired,
         product_worst=float(np.abs(wrong).max() / np.abs(current).max()),
         product_rms=float(np.sqrt(np.mean(wrong**2) / np.mean(current**2))),
         outside=float(found["outside_calibration"].values.mean()),
@@ -246,11 +203,11 @@ def _population(
     from cosim.behavioural import predict
     from cosim.calibration import calibrate
 
-    row = _array(1, 24, np.linspace(0.7, 3.6, 24))
-    data = [_pulsed(row, _random(calibrating, 120, 1.1, 1.5), w, 1) for w in (6e-7, 2.5e-6)]
+    row = array_of(1, 24, np.linspace(0.7, 3.6, 24))
+    data = [pulsed(row, random_pulses(calibrating, 120, 1.1, 1.5), w, 1) for w in (6e-7, 2.5e-6)]
     fit = calibrate(*data, temperature=293.0)
-    volts = _random(unseen, 40, 1.15, 1.45)
-    truth = _pulsed(_array(16, 16, np.full((1, 1), 1.64)), volts, 1.5e-6, 2)
+    volts = random_pulses(unseen, 40, 1.15, 1.45)
+    truth = pulsed(array_of(16, 16, np.full((1, 1), 1.64)), volts, 1.5e-6, 2)
     g = truth["conductance"].values.reshape(volts.size, -1)
     start = truth["initial_conductance"].values.ravel()
     found = predict(

@@ -62,6 +62,10 @@ class WritePath:
             source_line=np.broadcast_to(down[:, None], shape).copy(),
         )
 
+    def ravel(self) -> WritePath:
+        """For devices in one row, in C order."""
+        return WritePath(bit_line=self.bit_line.ravel(), source_line=self.source_line.ravel())
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise ParameterError unless there is one path for every device of an array `shape`."""
         own = self.total.shape

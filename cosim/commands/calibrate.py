@@ -176,9 +176,10 @@ def unseen(size: int, count: int, seed: int, as_json: bool) -> int:
     found = compare_unseen(size=size, pulses=count, seed=seed, progress=not as_json)
     if as_json:
         rows = [asdict(row) | {"within": row.within} for row in found.rows]
+        wired = [asdict(row) for row in found.wired]
         noise = {"noisy_mean": found.noisy_mean, "noisy_spread": found.noisy_spread}
         fit = found.fit.report.to_dict()
-        print_json({"ok": found.within, "rows": rows, "calibration": fit, **noise})
+        print_json({"ok": found.within, "rows": rows, "wired": wired, "calibration": fit, **noise})
         return RIGHT if found.within else UNTRUSTED
     report = found.fit.report
     click.echo(f"calibrated on {report.pulses} pulses of {report.devices} cells; steps by pulse, "
@@ -186,20 +187,34 @@ def unseen(size: int, count: int, seed: int, as_json: bool) -> int:
     click.echo(_steps(report.by_pulse))
     shown = [
         (r.name, show_quantity(r.width, "s"), f"{r.amplitudes[0]:.2f} to {r.amplitudes[1]:.2f} V",
-         *(f"{100 * v:.2f}" for v in (r.moved, r.worst, r.rms, r.wired_worst, r.product_worst,
-                                      r.product_rms, r.outside)), "yes" if r.within else "no")
+         *(f"{100 * v:.2f}" for v in (r.moved, r.worst, r.rms, r.product_worst, r.product_rms,
+                                      r.outside)), "yes" if r.within else "no")
         for r in found.rows
     ]  # fmt: skip
-    head = ("unseen sequence", "width", "amplitudes", "moved", "worst", "rms", "worst, wires",
+    head = ("unseen sequence", "width", "amplitudes", "moved", "worst", "rms",
             "product worst", "rms", "outside", f"within {LIMIT:.0%}")  # fmt: skip
-    click.echo(f"\n{size} x {size} cells, {count} pulses each; conductance in % of the window "
-               "(with wires: pulsed through them, an error of the array on top), "
+    click.echo(f"\n{size} x {size} cells, {count} pulses each; conductance in % of the window, "
                "products through wires in % of the largest current (rms: of the rms), share of "
                "steps that no data covered in %:")  # fmt: skip
     click.echo(table(head, shown))
+    click.echo("\nwritten and read through their wires, cell by cell; the same errors of the "
+               "device with its wires, and with the drop ignored:")  # fmt: skip
+    click.echo(_wired([*(r.wired for r in found.rows), *found.wired]))
     click.echo(f"with cycle-to-cycle spread: means of 256 cells within {found.noisy_mean:.2%}, "
                f"their spreads within {found.noisy_spread:.2%} of the window")  # fmt: skip
     return RIGHT if found.within else UNTRUSTED
+
+
+def _wired(rows: Any) -> str:
+    shown = [
+        (r.name, f"{r.size} x {r.size}", show_quantity(r.resistance, "ohm"),
+         show_quantity(r.drop, "V"), *(f"{100 * v:.2f}" for v in (r.worst, r.rms, r.ignored,
+                                                                  r.outside)))
+        for r in rows
+    ]  # fmt: skip
+    head = ("unseen sequence", "cells", "segment", "largest drop", "worst", "rms",
+            "worst, drop ignored", "outside")  # fmt: skip
+    return table(head, shown)
 
 
 calibrate.add_command(transistor)

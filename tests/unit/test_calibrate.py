@@ -435,12 +435,16 @@ def test_verb_reports_residuals_ranges_and_takes_several_files(tmp_path, capsys)
 
 @pytest.mark.parametrize(("worst", "status"), [(0.01, 0), (0.03, 1)])
 def test_verb_ends_with_1_beyond_two_percent(monkeypatch, capsys, worst, status):
+    wired = unseen.WiredRow(
+        name="random", size=16, resistance=0.35, drop=3e-3, ignored=0.3, worst=0.02, rms=0.002,
+        outside=0.0,
+    )  # fmt: skip
     row = unseen.UnseenRow(
         name="random", width=1e-6, amplitudes=(1.0, 1.6), pulses=20, moved=0.3, worst=worst,
-        rms=0.002, wired_worst=0.02, product_worst=0.004, product_rms=0.003, outside=0.0,
+        rms=0.002, wired=wired, product_worst=0.004, product_rms=0.003, outside=0.0,
     )  # fmt: skip
     fit = calibrate(dataset(curved_train(0.05, SEQUENCE)))
-    found = unseen.Unseen(fit=fit, rows=(row,), noisy_mean=0.01, noisy_spread=0.01)
+    found = unseen.Unseen(fit=fit, rows=(row,), wired=(wired,), noisy_mean=0.01, noisy_spread=0.01)
     monkeypatch.setattr(unseen, "compare_unseen", lambda **options: found)
     assert cli.run(["calibrate", "unseen"]) == status
     assert "within 2%" in capsys.readouterr().out
