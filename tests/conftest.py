@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
+from cosim.errors import SimulatorNotFound
 from cosim.simulators.ngspice import NgspiceSimulator
+from cosim.simulators.osdi import compiler_works, loads_compiled_models
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,20 @@ def ngspice() -> NgspiceSimulator:
             pytest.fail(message)
         pytest.skip(message)
     return NgspiceSimulator(deadline=120.0)
+
+
+@pytest.fixture(scope="session")
+def compiled_ngspice() -> NgspiceSimulator:
+    """An ngspice with ``osdi`` (COSIM_NGSPICE_OSDI must name one in CI), on compiled devices."""
+    named = os.environ.get("COSIM_NGSPICE_OSDI")
+    simulator = NgspiceSimulator(executable=named, devices="osdi", deadline=120.0)
+    try:
+        there = loads_compiled_models(simulator.program) and compiler_works()
+    except SimulatorNotFound:
+        there = False
+    if not there:
+        message = "an ngspice with the osdi command, and openvaf-r, are needed"
+        if named is not None:
+            pytest.fail(message)
+        pytest.skip(message)
+    return simulator

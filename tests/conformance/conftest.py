@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from compact_models import CompactModel, load_model, model_names
 from cosim.errors import SimulatorNotFound
 from cosim.simulators.base import Result
-from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.osdi import compiler_works, loads_compiled_models
+from cosim.simulators.osdi import compiler_works
 from cosim.simulators.support import Proven, load_support, write_support
 from cosim.simulators.support_table import put_into
 from cosim.simulators.vacask import VacaskSimulator
@@ -178,23 +177,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # Only the process that collects the results, not its workers.
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Record(), "cosim-support-record")
-
-
-@pytest.fixture(scope="session")
-def compiled_ngspice() -> NgspiceSimulator:
-    """An ngspice with ``osdi`` (COSIM_NGSPICE_OSDI must name one in CI), on compiled devices."""
-    named = os.environ.get("COSIM_NGSPICE_OSDI")
-    simulator = NgspiceSimulator(executable=named, devices="osdi", deadline=120.0)
-    try:
-        there = loads_compiled_models(simulator.program) and compiler_works()
-    except SimulatorNotFound:
-        there = False
-    if not there:
-        message = "an ngspice with the osdi command, and openvaf-r, are needed"
-        if named is not None:
-            pytest.fail(message)
-        pytest.skip(message)
-    return simulator
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ several hundred time points are needed, ngspice runs the devices compiled from V
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import cache
 
@@ -17,11 +16,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from compact_models import load_model
-from cosim.errors import SimulatorNotFound
 from cosim.experiments.forming import Forming
 from cosim.simulators.native import NativeSimulator
-from cosim.simulators.ngspice import NgspiceSimulator
-from cosim.simulators.osdi import compiler_works, loads_compiled_models
 from netlists import bias
 from netlists.analysis import Options, Transient
 from netlists.array import Array
@@ -60,23 +56,6 @@ def one_cell():
 @pytest.fixture(scope="module")
 def cell():
     return one_cell()
-
-
-@pytest.fixture(scope="module")
-def compiled():
-    """An ngspice that loads compiled devices, which COSIM_NGSPICE_OSDI must name in CI."""
-    named = os.environ.get("COSIM_NGSPICE_OSDI")
-    simulator = NgspiceSimulator(executable=named, devices="osdi", deadline=120.0)
-    try:
-        there = loads_compiled_models(simulator.program) and compiler_works()
-    except SimulatorNotFound:
-        there = False
-    if not there:
-        message = "an ngspice with the osdi command, and openvaf-r, are needed"
-        if named is not None:
-            pytest.fail(message)
-        pytest.skip(message)
-    return simulator
 
 
 def compare_read(ngspice, testbench):
@@ -189,8 +168,8 @@ def test_reads_of_a_size(cell, ngspice, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [32, 64])
-def test_reads_with_compiled_devices(cell, compiled, size):
-    compare_read(compiled, read_testbench(cell, size))
+def test_reads_with_compiled_devices(cell, compiled_ngspice, size):
+    compare_read(compiled_ngspice, read_testbench(cell, size))
 
 
 def compare_pulse(ngspice, testbench, moves=0.005, fine=True):
@@ -233,7 +212,7 @@ PULSES = cases(
 @pytest.mark.slow
 @given(PULSES)
 @MANY
-def test_random_pulses(compiled, case):
+def test_random_pulses(compiled_ngspice, case):
     array, gates = drawn_array(case)
     drives, stop = pulse_drives(array, case["kind"])
     testbench = Testbench(
@@ -243,7 +222,7 @@ def test_random_pulses(compiled, case):
         analysis=Transient(stop=stop, step=stop / 50),
         options=FINE,
     )
-    compare_pulse(replace(compiled, check=False), testbench, moves=0.0, fine=False)
+    compare_pulse(replace(compiled_ngspice, check=False), testbench, moves=0.0, fine=False)
 
 
 def pulsed(cell, size, kind, gate, options=PULSED):
@@ -285,8 +264,8 @@ def test_pulses_on_8_by_8(cell, ngspice):
 @pytest.mark.parametrize(
     ("kind", "gate"), [("up", 1.4), ("down", 3.3), ("half", 2.0), ("forming", 1.2)]
 )
-def test_pulses_with_compiled_devices(cell, compiled, size, kind, gate):
-    compare_pulse(compiled, pulsed(cell, size, kind, gate, FINE), fine=kind != "forming")
+def test_pulses_with_compiled_devices(cell, compiled_ngspice, size, kind, gate):
+    compare_pulse(compiled_ngspice, pulsed(cell, size, kind, gate, FINE), fine=kind != "forming")
 
 
 @pytest.mark.slow
