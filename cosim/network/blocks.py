@@ -208,6 +208,11 @@ class _Row:
 
         # Memory that never changes is read once: the compiler cannot know that it does not.
         self.noise = [scalar(noise, n) for n in range(4)]
+        zero = v.constant(_VF, 0.0)
+        even = b.and_(v.above(self.noise[0], zero), v.above(self.noise[1], zero))
+        for n in (2, 3):
+            even = b.and_(even, b.not_(v.above(self.noise[n], zero)))
+        self.uneven = b.icmp_unsigned("!=", b.bitcast(even, _MASK), _MASK((1 << LANES) - 1))
         self.bounds = [scalar(bounds, n) for n in range(2)]
         self.lumped = v.spread(_VF, lumped)
         self.steps = _Steps(v, law, b.trunc(knots, _I32), wide)
@@ -322,8 +327,16 @@ class _Row:
         many = b.sitofp(count, _VF)
         relative = b.select(down, self.noise[1], self.noise[0])
         floor = b.select(down, self.noise[3], self.noise[2])
-        rough = b.and_(hit, v.above(floor, zero))
-        likely = b.and_(hit, b.or_(v.above(relative, zero), v.above(floor, zero)))
+        usual = b.basic_block
+        with b.if_then(self.uneven, likely=False):
+            floored_1 = v.above(floor, zero)
+            rough_1 = b.and_(hit, floored_1)
+            likely_1 = b.and_(hit, b.or_(v.above(relative, zero), floored_1))
+            inside = b.basic_block
+        nobody = ir.Constant(_VB, [False] * LANES)
+        floored = self._either(_VB, nobody, usual, floored_1, inside)
+        rough = self._either(_VB, nobody, usual, rough_1, inside)
+        likely = self._either(_VB, hit, usual, likely_1, inside)
         readings = b.add(v.ranks(allowed), v.constant(_VI, 1))
         readings = b.mul(readings, v.spread(_VI, self.read))
         root = self._root(count, many)
@@ -342,38 +355,49 @@ class _Row:
         magnitude = v.size(mean)
         far = b.fcmp_unordered(">=", b.fmul(many, magnitude), self.lumped)
         hard = b.and_(hit, b.and_(far, b.icmp_signed(">", count, v.constant(_VI, 1))))
-        stops = self._bits(hard)
-        before = b.and_(b.not_(stops), b.sub(stops, _MASK(1)))
         sigma = b.fmul(magnitude, relative)
-        hit_now = b.and_(hit, b.bitcast(before, _VB))
-        drawn = b.and_(hit_now, b.or_(v.above(sigma, zero), v.above(floor, zero)))
-        rough_now = b.and_(rough, hit_now)
+        noisy = b.or_(v.above(sigma, zero), floored)
+        after = self._after(counter, allowed, likely, rough)
 
         usual = b.basic_block
-        odd = b.icmp_unsigned("!=", self._bits(drawn), self._bits(likely))
-        with b.if_then(odd, likely=False):
+        odd = b.or_(hard, b.and_(likely, b.not_(noisy)))
+        with b.if_then(self._some(odd), likely=False):
+            stops = self._bits(hard)
+            before = b.and_(b.not_(stops), b.sub(stops, _MASK(1)))
+            seen = b.and_(allowed, b.or_(before, b.and_(stops, b.neg(stops))))
+            within = b.bitcast(before, _VB)
+            hit_now, rough_now = b.and_(hit, within), b.and_(rough, within)
+            drawn = b.and_(hit_now, noisy)
             places_now = self._places(counter, drawn, rough_now, readings)
             normal_now = self._normal(places_now)
+            after_now = self._after(counter, seen, drawn, rough_now)
             inside = b.basic_block
-        places = self._either(_VL, places, usual, places_now, inside)
-        normal = self._either(_VF, normal, usual, normal_now, inside)
+
+        def either(kind: Any, at_once: Any, now: Any) -> Any:
+            return self._either(kind, at_once, usual, now, inside)
+
+        places, normal = either(_VL, places, places_now), either(_VF, normal, normal_now)
+        hit, rough = either(_VB, hit, hit_now), either(_VB, rough, rough_now)
+        after, stops = either(_I64, after, after_now), either(_MASK, _MASK(0), stops)
 
         step = b.fmul(mean, many)
         step = b.fadd(step, b.fmul(b.fmul(root, sigma), normal))
         usual = b.basic_block
-        with b.if_then(self._some(rough_now), likely=False):
+        with b.if_then(self._some(rough), likely=False):
             second = self._normal(b.add(places, self.stride))
             worse = b.fadd(step, b.fmul(b.fmul(root, floor), second))
             inside = b.basic_block
         step = self._either(_VF, step, usual, worse, inside)
         u = v.limit(b.fadd(u, step), *self.bounds)
-        v.store(b.fadd(low, b.fmul(u, span)), self.w, offset, hit_now)
-
-        stop = b.and_(stops, b.neg(stops))
-        seen = b.mul(self._tally(b.and_(allowed, b.or_(before, stop))), b.zext(self.read, _I64))
-        draws = b.add(self._tally(self._bits(drawn)), self._tally(self._bits(rough_now)))
-        after = b.add(counter, b.mul(b.add(seen, draws), _I64(int(STRIDE))))
+        v.store(b.fadd(low, b.fmul(u, span)), self.w, offset, hit)
         return after, stops
+
+    def _after(self, counter: Any, seen: Any, drawn: Any, rough: Any) -> Any:
+        """Counter after the lanes of three masks took their random numbers."""
+        b = self.v.b
+        draws = b.add(self._tally(self._bits(drawn)), self._tally(self._bits(rough)))
+        draws = b.add(draws, b.mul(self._tally(seen), b.zext(self.read, _I64)))
+        return b.add(counter, b.mul(draws, _I64(int(STRIDE))))
 
 
 class _Steps:
@@ -382,15 +406,16 @@ class _Steps:
     def __init__(self, v: _Lanes, law: Any, knots: Any, wide: bool) -> None:
         self.v, self.law, self.knots = v, law, knots
         b = v.b
-        # Vectors of the table from its first and from its second knot on, up and down.
-        self.held = [
-            [
-                b.load(v.place(law, _I64(row + shift + half), _VF), align=4)
-                for half in (0, LANES)
-            ]
-            for row in (0, SEGMENTS + 1)
-            for shift in (0, 1)
-        ] if wide else None  # fmt: skip
+        self.held: list[tuple[list[Any], list[Any]]] = []
+        for row in (0, SEGMENTS + 1) if wide else ():
+            left, right = (
+                [
+                    b.load(v.place(law, _I64(row + first + half), _VF), align=4)
+                    for half in (0, LANES)
+                ]
+                for first in (0, 1)
+            )
+            self.held.append((left, [b.fsub(r, h) for h, r in zip(left, right, strict=True)]))
 
     def at(self, u: Any, down: Any) -> Any:
         """Steps at `u`, flat outside 0 to 1."""
@@ -402,13 +427,14 @@ class _Steps:
         final = v.spread(_VI, b.sub(last, _I32(1)))
         knot = b.select(b.icmp_signed("<", knot, final), knot, final)
         part = b.fsub(t, b.sitofp(knot, _VF))
-        if self.held is not None:
-            up_left, up_right, down_left, down_right = (
-                v.of_32(knot, *halves) for halves in self.held
+        if self.held:
+            (up, rise), (fallen, fall) = (
+                [v.of_32(knot, *halves) for halves in both] for both in self.held
             )
-            left, right = b.select(down, down_left, up_left), b.select(down, down_right, up_right)
+            left, change = b.select(down, fallen, up), b.select(down, fall, rise)
         else:
             place = b.add(knot, b.select(down, v.spread(_VI, self.knots), v.constant(_VI, 0)))
             left = v.look_up(self.law, place, _VF)
             right = v.look_up(self.law, b.add(place, v.constant(_VI, 1)), _VF)
-        return b.fadd(left, b.fmul(part, b.fsub(right, left)))
+            change = b.fsub(right, left)
+        return b.fadd(left, b.fmul(part, change))
