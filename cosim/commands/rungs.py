@@ -1,4 +1,4 @@
-"""Verbs above the circuit: ``calibrate``, ``train``, ``validate``, ``bench``, ``export``."""
+"""Verbs above the circuit: ``train``, ``validate``, ``bench``; the others have their modules."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from cosim.commands.calibrate import calibrate
-from cosim.commands.export_model import COMMANDS as MODEL_FORMS
-from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
-from cosim.commands.verbs import Verbs
+from cosim.commands.export import export
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json
 from cosim.errors import ConfigError
+from cosim.text import table
 
 
 @click.command()
@@ -101,71 +101,6 @@ def _sizes(text: str | None) -> list[int] | None:
             next_step="For example --sizes 64,128",
         )  # fmt: skip
     return [int(part) for part in parts]
-
-
-@click.group(cls=Verbs)
-def export() -> None:
-    """Write a model or a device for another program."""
-
-
-for command in MODEL_FORMS:
-    export.add_command(command)
-
-
-@export.command("crosssim")
-@click.argument("device", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
-              help="Folder to write into; default: beside DEVICE.")  # fmt: skip
-@click.option("--name", default="CmoHfox", show_default=True, help="Name of the model's class.")
-@json_option
-def crosssim(device: Path, output: Path | None, name: str, as_json: bool) -> int:
-    """Write a device.json as a device model and update tables of Sandia's CrossSim."""
-    from cosim.behavioural.device import BehaviouralDevice
-    from cosim.export.crosssim import export as write
-    from cosim.tables import checked_name
-
-    found = write(BehaviouralDevice.load(device), output or device.parent, name=checked_name(name))
-    if as_json:
-        print_json({"ok": True, **found})
-        return RIGHT
-    for table_name, error in found["errors"].items():
-        click.echo(f"{table_name.replace('_', ' ')}: within {error:.2%} of its largest value")
-    for note in found["notes"]:
-        click.echo(f"note: {note}")
-    for file in found["files"]:
-        click.echo(file)
-    return RIGHT
-
-
-@export.command("aihwkit")
-@click.argument("device", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
-              help="Folder to write into; default: beside DEVICE.")  # fmt: skip
-@click.option("--form", type=click.Choice(["piecewise", "soft_bounds"]), default="piecewise",
-              show_default=True, help="Update law of the preset.")  # fmt: skip
-@click.option("--name", default="CmoHfox", show_default=True, help="Name of the preset.")
-@json_option
-def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bool) -> int:
-    """Write a device.json as a preset of aihwkit.
-
-    That is IBM's Analog Hardware Acceleration Kit.
-    """
-    from cosim.behavioural.device import BehaviouralDevice
-    from cosim.export.aihwkit import export as write
-    from cosim.tables import checked_name
-
-    found = write(
-        BehaviouralDevice.load(device), output or device.parent, form=form, name=checked_name(name)
-    )
-    if as_json:
-        print_json({"ok": True, **found})
-        return RIGHT
-    click.echo(f"{form}: mean steps within {found['step_error']:.2%} of the window's largest")
-    for note in found["notes"]:
-        click.echo(f"note: {note}")
-    for file in found["files"]:
-        click.echo(file)
-    return RIGHT
 
 
 COMMANDS = (calibrate, train, validate, bench, export)

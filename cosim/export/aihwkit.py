@@ -12,19 +12,22 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compact_models.errors import DataError, ParameterError
+from compact_models.noise import noise_parameters, programming_sigma
 from cosim.behavioural.device import BehaviouralDevice
+from cosim.behavioural.noise import NoiseLaws
+from cosim.export import aihwkit_text as text
 
+FloatArray = NDArray[np.floating[Any]]
 Form = Literal["piecewise", "soft_bounds"]
 # aihwkit limits the nodes to below 64 on a GPU.
 NODES = 33
-# aihwkit knows its two programming-noise fits by these numbers (per cent). Others, such as
-# 0.02, it silently replaces by the tighter fit.
-ACCEPTANCE = {0.002: 0.2, 0.02: 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +42,13 @@ class AihwkitPreset:
         Arguments of the aihwkit device class.
     inference : dict
         Arguments of aihwkit's ReRamCMONoiseModel.
+    tight : tuple of float
+        Spread after programming with the tight acceptance range: offset [uS], slope.
     step_error : float
         Largest difference of the mean steps, translated against original, over the window,
         relative to the largest step.
+    spread_error : float
+        Likewise of the standard deviation of a step from pulse to pulse.
     notes : tuple of str
         What the target cannot express.
     """
@@ -49,7 +56,9 @@ class AihwkitPreset:
     form: Form
     fields: dict[str, Any]
     inference: dict[str, Any]
+    tight: tuple[float, float]
     step_error: float
+    spread_error: float
     notes: tuple[str, ...]
 
     @property
@@ -69,38 +78,20 @@ class AihwkitPreset:
             raise ParameterError(
                 thing="name of an aihwkit preset", value=name, limit="letters and digits"
             )
-        notes = "\n".join(f"- {n}" for n in self.notes)
-        arguments = "\n".join(f"        {k}={v!r}," for k, v in self.fields.items())
-        inference = ", ".join(f"{k}={v!r}" for k, v in self.inference.items())
-        return f'''"""aihwkit preset, written by reram-cosim.
 
-Largest error of the translated mean step: {100 * self.step_error:.3f} % of the largest step.
-{notes}
-"""
+        def arguments(values: dict[str, Any], indent: int) -> str:
+            return "\n".join(f"{indent * ' '}{k}={v!r}," for k, v in values.items())
 
-from aihwkit.inference import ReRamCMONoiseModel
-from aihwkit.simulator.configs import InferenceRPUConfig, SingleRPUConfig
-from aihwkit.simulator.configs.devices import {self.device_class}
-
-
-def {name}Device():
-    """One device; weights -1 to 1 are the conductance window."""
-    return {self.device_class}(
-{arguments}
-    )
-
-
-def {name}Training():
-    """Configuration for training by stochastic pulses."""
-    return SingleRPUConfig(device={name}Device())
-
-
-def {name}Inference():
-    """Configuration for inference with programming noise, relaxation and read noise."""
-    config = InferenceRPUConfig()
-    config.noise_model = ReRamCMONoiseModel({inference})
-    return config
-'''
+        return Template(text.MODULE).substitute(
+            name=name,
+            device_class=self.device_class,
+            step_error=f"{100 * self.step_error:.3f}",
+            spread_error=f"{100 * self.spread_error:.3f}",
+            notes="\n".join(f"- {n}" for n in self.notes),
+            tight=repr(self.tight),
+            fields=arguments(self.fields, 8),
+            inference=arguments(self.inference, 12),
+        )
 
     def build(self) -> Any:
         """The device as an aihwkit object; needs aihwkit.
@@ -121,6 +112,81 @@ def {name}Inference():
         return getattr(devices, self.device_class)(**self.fields)
 
 
+def _line(sigma: Any) -> tuple[float, float]:
+    """Offset [uS] and slope of a spread that is linear in the conductance."""
+    at_zero, at_top = (float(s) for s in sigma(np.array([0.0, 1e-4])))
+    return at_zero * 1e6, (at_top - at_zero) / 1e-4
+
+
+def _inference(noise: NoiseLaws) -> tuple[dict[str, Any], tuple[float, float]]:
+    """Coefficients of aihwkit's laws, which are written in microsiemens; zero for one left out."""
+    p = {**noise_parameters(), **dict(noise.coefficients)}
+    relaxation, read = 1e6 * noise.relaxation, 1e6 * noise.read
+    tight = _line(lambda g: programming_sigma(g, p["programming_range_tight"], p))
+    return {
+        "coeff_dict": {noise.acceptance_range: list(_line(noise.programming_sigma))},
+        "acceptance_range": noise.acceptance_range,
+        "decay_dict": {
+            "mean": [p["relaxation_mean_slope"] * relaxation],
+            "std": [
+                p["relaxation_sigma_slope"] * relaxation,
+                p["relaxation_sigma_offset"] * relaxation,
+            ],
+        },
+        "read_dict": {"K": p["read_coefficient"] * read, "t_read": p["read_time"]},
+    }, tight
+
+
+def _steps(
+    device: BehaviouralDevice, form: Form, dw_min: float, u: FloatArray
+) -> tuple[dict[str, Any], FloatArray, FloatArray]:
+    """Fields of the form, and its mean steps up and down (magnitudes, weights) at `u`."""
+    if form == "piecewise":
+        nodes = np.linspace(*device.bounds, NODES)
+        up, down = 2.0 * device.up.step(nodes), -2.0 * device.down.step(nodes)
+        fields = {
+            "dw_min": dw_min,
+            "piecewise_up": [float(x) for x in up / dw_min],
+            "piecewise_down": [float(x) for x in down / dw_min],
+        }
+        return fields, np.interp(u, nodes, up), np.interp(u, nodes, down)
+    # up = a (1 - u), down = b u, by least squares.
+    up, down = 2.0 * device.up.step(u), -2.0 * device.down.step(u)
+    a = float(np.sum(up * (1 - u)) / np.sum((1 - u) ** 2))
+    b = float(np.sum(down * u) / np.sum(u**2))
+    # aihwkit's steps at w = 0: dw_min for the larger side, dw_min (1 - |up_down|) for the
+    # other, which is up where up_down is negative (measured with 1.1.0).
+    fields = {
+        "dw_min": 0.5 * max(a, b),
+        "up_down": a / b - 1.0 if a < b else 1.0 - b / a,
+        "mult_noise": True,
+    }
+    return fields, a * (1 - u), b * u
+
+
+def _relative_noise(device: BehaviouralDevice) -> float:
+    """The one noise that aihwkit knows: a pair of opposite pulses at the symmetry point keeps its
+    spread."""
+    sides, u = (device.up, device.down), device.symmetry_position
+    steps = np.array([float(side.step(u)) for side in sides])
+    sigma = [np.hypot(n.noise * s, n.noise_floor) for n, s in zip(sides, steps, strict=True)]
+    return float(np.linalg.norm(sigma) / np.linalg.norm(steps))
+
+
+def _notes(device: BehaviouralDevice, noise: float, spread_error: float) -> tuple[str, ...]:
+    notes, spread = [], device.spread
+    if spread_error > 0.01:
+        notes.append(
+            f"one relative noise, {noise:.4g}, that of both pulses at the symmetry point: "
+            f"standard deviations of steps within {spread_error:.1%} of the largest"
+        )
+    if device.half_select > 0:
+        notes.append(f"half-select ratio {device.half_select:g} is left out")
+    if max(spread.conductance_min, spread.conductance_max) > 0:
+        notes.append("a device with a wider window has wider steps here, the same ones in aihwkit")
+    return tuple(notes)
+
+
 def translate(device: BehaviouralDevice, form: Form = "piecewise") -> AihwkitPreset:
     """Express a behavioural device in aihwkit's terms.
 
@@ -131,72 +197,45 @@ def translate(device: BehaviouralDevice, form: Form = "piecewise") -> AihwkitPre
         ``"piecewise"`` keeps the shape of the update law on 33 nodes; ``"soft_bounds"`` fits
         the nearest linear law, and its error is stated.
     """
-    u = np.linspace(0.0, 1.0, NODES)
-    fine = np.linspace(0.0, 1.0, 2001)
-    up, down = 2.0 * device.up.step(fine), -2.0 * device.down.step(fine)
+    if form not in ("piecewise", "soft_bounds"):
+        raise ParameterError(
+            thing="form of an aihwkit preset", value=form, limit="'piecewise' or 'soft_bounds'"
+        )
     dw_min = 2.0 / device.figures["states"]
     if not np.isfinite(dw_min) or dw_min <= 0:
         raise ParameterError(
             thing="step at the symmetry point", value=dw_min, limit="finite and above 0"
         )
-    noise = 0.5 * (device.up.noise + device.down.noise)
-    notes = []
-    if abs(device.up.noise - device.down.noise) > 0.02 * max(noise, 1e-12):
-        notes.append(
-            f"one noise for both directions: {noise:.4g} stands for {device.up.noise:.4g} up, "
-            f"{device.down.noise:.4g} down"
-        )
-    if device.half_select > 0:
-        notes.append(f"half-select ratio {device.half_select:g} is left out")
-    if max(device.up.noise_floor, device.down.noise_floor) > 1e-3 * dw_min:
-        notes.append("noise that does not scale with the step is left out")
-    spread = device.spread
-    fields: dict[str, Any] = {
-        "w_min": -1.0,
-        "w_max": 1.0,
-        "dw_min": float(dw_min),
-        "dw_min_std": float(noise),
-        "dw_min_dtod": spread.step,
-        "dw_min_dtod_log_normal": True,
-        "up_down_dtod": spread.up_down,
-        "w_min_dtod": 2.0 * spread.conductance_min,
-        "w_max_dtod": 2.0 * spread.conductance_max,
-    }
-    if form == "piecewise":
-        nodes_up, nodes_down = 2.0 * device.up.step(u), -2.0 * device.down.step(u)
-        fields["piecewise_up"] = [float(x) for x in nodes_up / dw_min]
-        fields["piecewise_down"] = [float(x) for x in nodes_down / dw_min]
-        again_up, again_down = np.interp(fine, u, nodes_up), np.interp(fine, u, nodes_down)
-    elif form == "soft_bounds":
-        # up = a (1 - u), down = b u, by least squares.
-        a = float(np.sum(up * (1 - fine)) / np.sum((1 - fine) ** 2))
-        b = float(np.sum(down * fine) / np.sum(fine**2))
-        # aihwkit's steps at w = 0: dw_min for the larger side, dw_min (1 - |up_down|) for the
-        # other, which is up where up_down is negative (measured with 1.1.0).
-        fields["dw_min"] = 0.5 * max(a, b)
-        fields["up_down"] = a / b - 1.0 if a < b else 1.0 - b / a
-        fields["mult_noise"] = True
-        again_up, again_down = a * (1 - fine), b * fine
-    else:
-        raise ParameterError(
-            thing="form of an aihwkit preset", value=form, limit="'piecewise' or 'soft_bounds'"
-        )
-    error = max(np.abs(again_up - up).max(), np.abs(again_down - down).max())
-    range_ = device.noise.acceptance_range
-    if range_ not in ACCEPTANCE:
-        raise ParameterError(
-            thing="acceptance range for aihwkit", value=range_, limit="0.002 or 0.02"
-        )
+    bounds = device.bounds if form == "piecewise" else (0.0, 1.0)
+    u = np.linspace(0.0, 1.0, 2001)
+    steps, up, down = _steps(device, form, float(dw_min), u)
+    found = np.stack([up, down])
+    mean = np.abs(2.0 * np.stack([device.up.step(u), device.down.step(u)]))
+    floors = np.array([[device.up.noise_floor], [device.down.noise_floor]])
+    sigma = np.hypot(np.array([[device.up.noise], [device.down.noise]]) * mean, 2.0 * floors)
+    noise = _relative_noise(device)
+    spread_error = float(np.abs(noise * found - sigma).max() / max(sigma.max(), 1e-300))
+    spread, low, high = device.spread, 2.0 * bounds[0] - 1.0, 2.0 * bounds[1] - 1.0
+    inference, tight = _inference(device.noise)
+    window = {"g_min": device.conductance_min * 1e6, "g_max": device.conductance_max * 1e6}
     return AihwkitPreset(
         form=form,
-        fields=fields,
-        inference={
-            "g_min": device.conductance_min * 1e6,
-            "g_max": device.conductance_max * 1e6,
-            "acceptance_range": ACCEPTANCE[range_],
+        fields={
+            "w_min": low,
+            "w_max": high,
+            "dw_min_std": noise,
+            "dw_min_dtod": spread.step,
+            "dw_min_dtod_log_normal": True,
+            "up_down_dtod": spread.up_down,
+            "w_min_dtod": 2.0 * spread.conductance_min / abs(low),
+            "w_max_dtod": 2.0 * spread.conductance_max / abs(high),
+            **steps,
         },
-        step_error=float(error / max(up.max(), down.max())),
-        notes=tuple(notes),
+        inference=window | inference,
+        tight=tight,
+        step_error=float(np.abs(found - mean).max() / mean.max()),
+        spread_error=spread_error,
+        notes=_notes(device, noise, spread_error),
     )
 
 
@@ -212,7 +251,7 @@ def export(
     Returns
     -------
     dict
-        ``files``, ``form``, ``step_error`` and ``notes``.
+        ``files``, ``form``, ``step_error``, ``spread_error`` and ``notes``.
     """
     preset = translate(device, form)
     source = preset.source(name)
@@ -224,6 +263,7 @@ def export(
     summary = {
         "form": preset.form,
         "step_error": preset.step_error,
+        "spread_error": preset.spread_error,
         "notes": list(preset.notes),
     }
     content = summary | {

@@ -3,8 +3,11 @@
 Those versions train (``update_model = "DG_LOOKUP"``) with two files, ``dG_increasing.txt`` and
 ``dG_decreasing.txt``: a line of text, one of conductances [S], one of cumulative probabilities,
 then the step [S] at every probability (rows) and conductance (columns). CrossSim draws the row
-and takes the nearest column; a grid of equal distances spares it an interpolation. Version 3 has
-no update models. The format is that of ``dGLookupParams`` in
+and takes the nearest column; a grid of equal distances spares it an interpolation. Its
+``Gmin_relative`` and ``Gmax_relative`` make weights of a part of the conductances; the line of
+text says which of them are the window. Version 3 has no update models.
+
+The format is that of ``dGLookupParams`` in
 ``cross_sim/cross_sim/xbar_simulator/parameters/numeric_params.py`` (commit 39fd461, version 2).
 """
 
@@ -25,7 +28,7 @@ PROBABILITIES = 101
 
 
 def update_table(device: BehaviouralDevice, response: PulseResponse) -> FloatArray:
-    """Steps of one pulse [S], shape (PROBABILITIES, CONDUCTANCES), over the window."""
+    """Steps of one pulse [S], shape (PROBABILITIES, CONDUCTANCES), between the bounds."""
     from scipy.special import ndtri
 
     # CrossSim rounds a drawn probability to a row, so that the rows at the ends come half as
@@ -33,17 +36,18 @@ def update_table(device: BehaviouralDevice, response: PulseResponse) -> FloatArr
     normal = ndtri(np.linspace(0.0, 1.0, PROBABILITIES))
     normal[[0, -1]] = 0.0
     normal /= np.sqrt(np.sum(normal**2) / (PROBABILITIES - 1))
-    mean = response.step(np.linspace(0.0, 1.0, CONDUCTANCES))
+    mean = response.step(np.linspace(*device.bounds, CONDUCTANCES))
     sigma = np.hypot(response.noise * mean, response.noise_floor)
     return np.asarray((mean + normal[:, None] * sigma) * device.window)
 
 
-def _error(response: PulseResponse) -> float:
+def _error(device: BehaviouralDevice, response: PulseResponse) -> float:
     """Largest error of the mean step at the nearest column, over the largest step."""
-    fine = np.linspace(0.0, 1.0, 20 * CONDUCTANCES)
-    nearest = np.rint(fine * (CONDUCTANCES - 1)) / (CONDUCTANCES - 1)
-    mean = np.abs(response.step(fine))
-    return float(np.abs(np.abs(response.step(nearest)) - mean).max() / mean.max())
+    place = np.linspace(0.0, CONDUCTANCES - 1.0, 20 * CONDUCTANCES)
+    low, high = device.bounds
+    step = (high - low) / (CONDUCTANCES - 1)
+    mean, nearest = (np.abs(response.step(low + step * p)) for p in (place, np.rint(place)))
+    return float(np.abs(nearest - mean).max() / mean.max())
 
 
 def write_tables(
@@ -60,7 +64,10 @@ def write_tables(
     """
     folder = output / f"{name.lower()}_crosssim_updates"
     folder.mkdir(parents=True, exist_ok=True)
-    conductances = device.conductance(np.linspace(0.0, 1.0, CONDUCTANCES))
+    low, high = device.bounds
+    conductances = device.conductance(np.linspace(low, high, CONDUCTANCES))
+    window = [f"{(end - low) / (high - low):.7g}" for end in (0, 1)]
+    ends = f"Gmin_relative {window[0]}, Gmax_relative {window[1]}"
     files, errors = [], {}
     for direction, response in (("increasing", device.up), ("decreasing", device.down)):
         file = folder / f"dG_{direction}.txt"
@@ -68,8 +75,8 @@ def write_tables(
         grids = (conductances, np.linspace(0.0, 1.0, PROBABILITIES))
         lines = [",".join(map(repr, grid.tolist())) for grid in grids]
         lines += [",".join(f"{x:.7g}" for x in row) for row in update_table(device, response)]
-        header = "conductances [S]; cumulative probabilities; steps [S]"
+        header = f"conductances [S]; cumulative probabilities; steps [S]; window: {ends}"
         file.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
         files.append(file)
-        errors[f"{direction}_step"] = _error(response)
+        errors[f"{direction}_step"] = _error(device, response)
     return files, errors

@@ -25,8 +25,10 @@ def test_piecewise_keeps_the_law_and_states_its_error():
     preset = translate(curved())
     assert 0 < preset.step_error < 0.005
     assert preset.fields["dw_min"] == pytest.approx(2 / curved().figures["states"])
-    assert any("one noise" in n for n in preset.notes)
+    assert 0.05 < preset.spread_error < 0.5
+    assert any("one relative noise" in n for n in preset.notes)
     assert any("half-select" in n for n in preset.notes)
+    assert translate(soft_bounds(nsr=0.3)).spread_error < 1e-6
 
 
 def test_soft_bounds_form_is_exact_for_soft_bounds_and_honest_for_others():
@@ -34,13 +36,36 @@ def test_soft_bounds_form_is_exact_for_soft_bounds_and_honest_for_others():
     assert translate(curved(), "soft_bounds").step_error > 0.05
 
 
-def test_written_module_is_python_and_the_trap_of_the_acceptance_range_is_avoided(tmp_path):
-    device = soft_bounds().replace(noise=NoiseLaws(acceptance_range=0.02))
-    result = export(device, tmp_path)
+def test_nodes_reach_the_bounds_that_noise_may_reach():
+    device = soft_bounds(spread=DeviceSpread(conductance_max=0.1)).replace(bounds=(-0.25, 1.5))
+    fields = translate(device).fields
+    assert (fields["w_min"], fields["w_max"]) == (-1.5, 2.0)
+    assert fields["w_max_dtod"] == pytest.approx(0.1)
+    assert len(set(fields["piecewise_up"][:4])) == 1
+
+
+def test_written_module_is_python_and_its_numbers_are_stored(tmp_path):
+    result = export(soft_bounds(), tmp_path)
     ast.parse((tmp_path / "cmohfox_aihwkit.py").read_text())
     stored = json.loads((tmp_path / "cmohfox_aihwkit.json").read_text())
-    assert stored["inference"]["acceptance_range"] == 2
+    # As in aihwkit 1.1.0, where they are rounded.
+    assert stored["inference"]["coeff_dict"]["0.002"] == pytest.approx([0.00081107, 0.00106879])
+    assert stored["inference"]["decay_dict"]["std"] == pytest.approx([0.04201137, 0.41183342])
     assert len(result["files"]) == 2
+
+
+def test_fitted_and_switched_laws_go_into_the_noise_model():
+    laws = NoiseLaws(
+        acceptance_range=0.011, read=False, coefficients=(("relaxation_mean_slope", -2e-7),)
+    )
+    inference = translate(soft_bounds().replace(noise=laws)).inference
+    offset, slope = inference["coeff_dict"][0.011]
+    assert offset + 50 * slope == pytest.approx(1e6 * float(laws.programming_sigma(5e-5)))
+    assert inference["decay_dict"]["mean"] == pytest.approx([-0.2])
+    assert inference["read_dict"]["K"] == 0.0
+    none = translate(soft_bounds().replace(noise=NoiseLaws.none())).inference
+    assert none["coeff_dict"] == {0.002: [0.0, 0.0]}
+    assert none["decay_dict"] == {"mean": [0.0], "std": [0.0, 0.0]}
 
 
 def test_hostile_names_are_refused(tmp_path):
@@ -55,24 +80,37 @@ def test_without_aihwkit_the_error_says_what_to_install():
         translate(soft_bounds()).build()
 
 
-def aihwkit_steps(preset, start, direction, devices=4000):
-    """Steps of many devices at weight `start` for one pulse, in aihwkit itself."""
-    import torch
+def aihwkit_tile(preset, devices=4000):
+    """A column of devices that one update sends one pulse each, in aihwkit itself."""
     from aihwkit.simulator.configs import SingleRPUConfig
     from aihwkit.simulator.parameters.enums import PulseType
     from aihwkit.simulator.tiles import AnalogTile
 
-    torch.manual_seed(0)
     config = SingleRPUConfig(device=preset.build())
     config.update.pulse_type = PulseType.DETERMINISTIC_IMPLICIT
     config.update.desired_bl = 1
     config.update.update_bl_management = config.update.update_management = False
     tile = AnalogTile(devices, 2, config)
-    tile.set_weights(torch.full((devices, 2), start))
     tile.set_learning_rate(preset.fields["dw_min"])
-    before = tile.get_weights()[0][:, 0].clone()
-    tile.update(torch.tensor([1.0, 0.0]), torch.full((devices,), -float(direction)))
-    return (tile.get_weights()[0][:, 0] - before).numpy()
+    return tile
+
+
+def pulsed(tile, direction):
+    """Weights after one more pulse on every device."""
+    import torch
+
+    weights = tile.get_weights()[0]
+    tile.update(torch.tensor([1.0, 0.0]), torch.full((len(weights),), -float(direction)))
+    return tile.get_weights()[0][:, 0].numpy().copy()
+
+
+def aihwkit_steps(tile, start, direction):
+    """Steps of the devices of a tile at weight `start` for one pulse."""
+    import torch
+
+    tile.set_weights(torch.full(tile.get_weights()[0].shape, start))
+    before = tile.get_weights()[0][:, 0].numpy().copy()
+    return pulsed(tile, direction) - before
 
 
 @pytest.mark.slow
@@ -86,10 +124,11 @@ def test_aihwkit_steps_like_the_device(form, skew):
     device = soft_bounds(states=40.0, nsr=0.3, skew=skew)
     preset = translate(device, form)
     assert preset.step_error < 1e-6
+    tile = aihwkit_tile(preset)
     for start in (-0.8, 0.0, 0.8):
         for response in (device.up, device.down):
             mean = 2.0 * float(response.step(0.5 * (start + 1.0)))
-            got = aihwkit_steps(preset, start, response.polarity)
+            got = aihwkit_steps(tile, start, response.polarity)
             # Four standard errors of the mean and of the spread of 4000 devices.
             assert got.mean() == pytest.approx(mean, rel=4 * 0.3 / 4000**0.5)
             assert got.std() == pytest.approx(0.3 * abs(mean), rel=4 / 8000**0.5)
@@ -108,11 +147,95 @@ def test_aihwkit_steps_of_a_curved_device_differ_by_the_stated_error():
     )
     preset = translate(quiet)
     largest = 2.0 * max(device.up.steps[0], device.down.steps[-1])
+    tile = aihwkit_tile(preset, devices=2)
     for start in np.linspace(-0.97, 0.97, 9):
         for response in (quiet.up, quiet.down):
             mean = 2.0 * float(response.step(0.5 * (start + 1.0)))
-            got = aihwkit_steps(preset, float(start), response.polarity, devices=2)
+            got = aihwkit_steps(tile, float(start), response.polarity)
             assert np.abs(got - mean).max() <= (preset.step_error + 1e-5) * largest
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["piecewise", "soft_bounds"])
+def test_aihwkit_devices_differ_like_ours(form):
+    """Spread of steps from device to device: common to both directions, and opposite."""
+    pytest.importorskip("torch")
+    pytest.importorskip("aihwkit")
+    for spread, together in ((DeviceSpread(step=0.2), 1), (DeviceSpread(up_down=0.2), -1)):
+        device = soft_bounds(states=100.0, skew=0.5, nsr=0.0, spread=spread)
+        tile = aihwkit_tile(translate(device, form))
+        for start in (-0.5, 0.5):
+            u = 0.5 * (start + 1.0)
+            ratios = np.array(
+                [
+                    aihwkit_steps(tile, start, r.polarity) / (2.0 * float(r.step(u)))
+                    for r in (device.up, device.down)
+                ]
+            )
+            # The spread of up against down is normal there, lognormal here: 0.02 and 0.01.
+            assert ratios.mean(axis=1) == pytest.approx(np.exp(0.02), abs=0.03)
+            assert ratios.std(axis=1) == pytest.approx(0.206, rel=0.07)
+            assert np.corrcoef(ratios)[0, 1] == pytest.approx(together, abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_aihwkit_follows_a_curved_device_to_its_symmetry_point():
+    """Mean and spread of 40 pulses up, 40 down, 100 alternating, with the noise of both."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("aihwkit")
+    device = curved().replace(spread=DeviceSpread(), half_select=0.0)
+    polarity = np.r_[np.ones(40), -np.ones(40), np.tile([1, -1], 50)].astype(int)
+    preset = translate(device)
+    tile = aihwkit_tile(preset, devices=20000)
+    tile.set_weights(torch.zeros(20000, 2))
+    found = 0.5 * (np.array([pulsed(tile, p) for p in polarity]) + 1.0)
+    one_noise = preset.fields["dw_min_std"]
+    told = device.replace(
+        up=dataclasses.replace(device.up, noise=one_noise),
+        down=dataclasses.replace(device.down, noise=one_noise),
+    )
+    start, rng = np.full(20000, device.conductance(0.5)), np.random.default_rng(0)
+    ours, same = (d.normalise(d.train(start, polarity, rng=rng)) for d in (device, told))
+    assert found.mean(axis=1) == pytest.approx(same.mean(axis=1), abs=0.003)
+    assert found.std(axis=1) == pytest.approx(same.std(axis=1), rel=0.06)
+    # The two noises of the device give the same where pulses alternate.
+    assert found[-20:].mean() == pytest.approx(ours[-20:].mean(), abs=0.003)
+    assert found[-20:].std() == pytest.approx(ours[-20:].std(), rel=0.06)
+    assert found[-20:].mean() == pytest.approx(device.symmetry_position, abs=0.03)
+
+
+def written(folder):
+    """The written module."""
+    spec = importlib.util.spec_from_file_location("preset", folder / "cmohfox_aihwkit.py")
+    preset = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(preset)
+    return preset
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("acceptance", [0.002, 0.01, 0.02])
+def test_aihwkit_infers_with_the_mean_and_spread_of_the_laws(acceptance, tmp_path):
+    """At the ends and the middle of the window, from 0 s to ten years, reads included."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("aihwkit")
+    laws, many = NoiseLaws(acceptance_range=acceptance), 40000
+    export(soft_bounds().replace(noise=laws), tmp_path)
+    model, rng = written(tmp_path).CmoHfoxInference().noise_model, np.random.default_rng(0)
+    assert (model.g_min, model.g_max) == pytest.approx((9.0, 88.2))
+    torch.manual_seed(0)
+    for time in (0.0, 1.0, 3600.0, 86400.0, 3.156e8):
+        for level in (9e-6, 45e-6, 88.2e-6):
+            target = np.full(many, level)
+            ours = laws.relax(laws.program(target, rng), time, rng.standard_normal(many))
+            if time:
+                ours = ours + laws.read_sigma(ours, time) * rng.standard_normal(many)
+            stored = model.apply_programming_noise_to_conductance(torch.tensor(target * 1e6))
+            found = model.apply_drift_noise_to_conductance(stored, None, time).numpy() * 1e-6
+            assert found.std() == pytest.approx(ours.std(), rel=0.025)
+            assert found.mean() == pytest.approx(ours.mean(), abs=6 * ours.std() / many**0.5)
 
 
 @pytest.mark.slow
@@ -128,9 +251,7 @@ def test_aihwkit_trains_and_infers_with_the_written_module(form, tmp_path):
     from cosim.network.datasets import digits
 
     export(soft_bounds(states=200.0, skew=0.5, nsr=0.3), tmp_path, form=form)
-    spec = importlib.util.spec_from_file_location("preset", tmp_path / "cmohfox_aihwkit.py")
-    preset = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(preset)
+    preset = written(tmp_path)
     torch.manual_seed(0)
     data = digits()
     x, test = (

@@ -1,0 +1,71 @@
+"""Text of the Python module that `cosim.export.aihwkit` writes; values go in at every ``$``."""
+
+MODULE = '''"""aihwkit preset, written by reram-cosim.
+
+Largest error of the translated mean step: $step_error % of the largest step; of the standard
+deviation of a step: $spread_error % of the largest.
+$notes
+"""
+
+from math import log, sqrt
+
+from aihwkit.inference import ReRamCMONoiseModel
+from aihwkit.simulator.configs import InferenceRPUConfig, SingleRPUConfig
+from aihwkit.simulator.configs.devices import $device_class
+from torch import log10, randn_like
+
+# Spread of the tight acceptance range: offset in microsiemens, slope.
+TIGHT = $tight
+
+
+def ${name}Device():
+    """One device; weights -1 to 1 are the conductance window."""
+    return $device_class(
+$fields
+    )
+
+
+def ${name}Training():
+    """Configuration for training by stochastic pulses."""
+    return SingleRPUConfig(device=${name}Device())
+
+
+class ${name}Noise(ReRamCMONoiseModel):
+    """Laws of aihwkit's model of the device, in microsiemens, with other ends.
+
+    aihwkit adds all of the published spread of relaxation to the programming noise, which is
+    part of it, and holds conductances within the window, which moves the mean near its ends.
+    """
+
+    def __init__(self):
+        super().__init__(
+$inference
+        )
+
+    def apply_drift_noise_to_conductance(self, g_prog, drift_noise_param, t_inference):
+        """Relaxation and one read `t_inference` seconds after programming."""
+        if t_inference == 0:
+            return g_prog
+        # Nothing was measured before the first second.
+        log_time = log(max(t_inference, 1.0))
+        slope, offset = self.decay_dict["std"]
+        tight = TIGHT[0] + TIGHT[1] * g_prog
+        spread = ((slope * log_time + offset) ** 2 - tight**2).clamp(min=0.0).sqrt()
+        drift = self.decay_dict["mean"][0] * log_time + spread * randn_like(g_prog)
+        g_drift = (g_prog + self.drift_scale * drift).clamp(min=0.0)
+        bands = (t_inference / self.read_dict["t_read"] + 1.0) / 2.0
+        # The logarithm of the law would turn negative below 1 microsiemens.
+        read = self.read_dict["K"] * log10(g_drift.clamp(min=1.0)) * sqrt(log(max(bands, 1.0)))
+        return g_drift + self.read_noise_scale * read * randn_like(g_prog)
+
+
+def ${name}Inference():
+    """Configuration for inference with programming noise, relaxation and read noise.
+
+    aihwkit's compensation of a common drift is off; give one in `drift_compensation`.
+    """
+    config = InferenceRPUConfig()
+    config.noise_model = ${name}Noise()
+    config.drift_compensation = None
+    return config
+'''
