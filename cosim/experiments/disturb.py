@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
+from cosim.experiments.access import Access
 from cosim.experiments.job_parts import stamped
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
-from cosim.experiments.pulse_map import Access
 from cosim.style import styled
 
 if TYPE_CHECKING:

@@ -57,7 +57,8 @@ def pulse_energy(density: Floats, amplitude: float, width: float, gate: float) -
         share of the voltage before the pulse.
     """
     from compact_models import load_model
-    from cosim.experiments.pulse_map import build_map, selector
+    from cosim.experiments.access import selector
+    from cosim.experiments.pulse_map import build_map
 
     given = np.atleast_1d(np.asarray(density, dtype=float))
     table = build_map(load_model("cmo_hfox"), amplitude, selector(gate))
@@ -70,9 +71,9 @@ def pulse_energy(density: Floats, amplitude: float, width: float, gate: float) -
 def programming_cost(devices: int, seed: int) -> dict[str, tuple[float, float]]:
     """Return mean pulses and energy [J] of closed-loop programming, by acceptance range."""
     from compact_models import load_model
+    from cosim.experiments.access import selector
     from cosim.experiments.population import draw_population
     from cosim.experiments.program_verify import ProgramVerify
-    from cosim.experiments.pulse_map import selector
 
     found = {}
     for acceptance in (0.002, 0.02):

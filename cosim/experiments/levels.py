@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
+from cosim.experiments.access import selector
 from cosim.experiments.job_parts import stamped
 from cosim.experiments.population import draw_population
 from cosim.experiments.program_verify import ProgramVerify
-from cosim.experiments.pulse_map import selector
 from cosim.experiments.retention import overlaps
 from cosim.style import styled
 

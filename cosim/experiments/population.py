@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models.constants import BOLTZMANN
 from compact_models.errors import ParameterError
-from cosim.experiments.pulse_map import BOLTZMANN, Access, Floats, PulseMap, build_map
+from cosim.experiments.access import Access
+from cosim.experiments.pulse_map import Floats, PulseMap, build_map
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +25,7 @@ class Population:
         Filament radius of each device [m].
     barrier_set, barrier_reset : ndarray, shape (k,)
         Shift of each device's migration barrier [J].
-    cycle_sigma : float
+    cycle_set, cycle_reset : float
         Cycle-to-cycle spread of the barrier, drawn anew at every pulse [J].
     rows : int
         Distinct radii that are tabulated; devices take the nearest quantile.
@@ -33,7 +35,8 @@ class Population:
     radius: Floats
     barrier_set: Floats
     barrier_reset: Floats
-    cycle_sigma: float = 0.0
+    cycle_set: float = 0.0
+    cycle_reset: float = 0.0
     rows: int = 24
     _maps: dict[Any, PulseMap] = field(default_factory=dict, repr=False)
     _table: dict[Any, Any] = field(default_factory=dict, repr=False)
@@ -52,9 +55,20 @@ class Population:
         return int(self.radius.size)
 
     @property
+    def radii(self) -> Floats:
+        """Radii that are tabulated, shape (m,) [m]."""
+        return np.asarray(self._table["radii"])
+
+    @property
     def rows_of_devices(self) -> NDArray[np.intp]:
         """Row of the tabulated radii that each device uses."""
         return np.asarray(self._table["row"])
+
+    def barrier(self, amplitude: float) -> tuple[Floats, float]:
+        """Shift of every device's barrier under this polarity, and its cycle-to-cycle sigma [J]."""
+        if amplitude > 0:
+            return self.barrier_set, self.cycle_set
+        return self.barrier_reset, self.cycle_reset
 
     def repeated(self, times: int) -> Population:
         """Return the same devices `times` times in a row (with shared tables)."""
@@ -63,7 +77,8 @@ class Population:
             radius=np.tile(self.radius, times),
             barrier_set=np.tile(self.barrier_set, times),
             barrier_reset=np.tile(self.barrier_reset, times),
-            cycle_sigma=self.cycle_sigma,
+            cycle_set=self.cycle_set,
+            cycle_reset=self.cycle_reset,
             rows=self.rows,
         )
 
@@ -138,10 +153,10 @@ class Population:
         With `rng` the barrier of every pulse gets its cycle-to-cycle shift.
         """
         chosen = np.ones(self.size, bool) if who is None else who
-        shift = self.barrier_set if amplitude > 0 else self.barrier_reset
+        shift, sigma = self.barrier(amplitude)
         total = shift[chosen]
-        if rng is not None and self.cycle_sigma > 0:
-            total = total + self.cycle_sigma * rng.standard_normal(total.shape)
+        if rng is not None and sigma > 0:
+            total = total + sigma * rng.standard_normal(total.shape)
         after = density.copy()
         after[chosen] = self.pulse_map(amplitude, access).apply(
             density[chosen], width, self._table["row"][chosen], total
@@ -158,10 +173,10 @@ class Population:
         is taken for all, as if the state moved little.
         """
         table = self.pulse_map(amplitude, access)
-        shift = self.barrier_set if amplitude > 0 else self.barrier_reset
-        if self.cycle_sigma > 0:
+        shift, sigma = self.barrier(amplitude)
+        if sigma > 0:
             heat = BOLTZMANN * table.temperature_at(density, self._table["row"])
-            shift = shift - self.cycle_sigma**2 / (2.0 * heat)
+            shift = shift - sigma**2 / (2.0 * heat)
         return table.apply(density, count * width, self._table["row"], shift)
 
 
@@ -185,14 +200,20 @@ def draw_population(
     """
     p = model.parameters
     drawn = p.sample(rng, (count,), "dtod") if spread else {}
-    cycle_spread = p.parameter("E_i_reset").ctoc if cycle else None
+
+    def values(name: str) -> Floats:
+        return np.asarray(drawn.get(name, np.full(count, p[name])))
+
+    def sigma(name: str) -> float:
+        own = p.parameter(name).ctoc if cycle else None
+        return 0.0 if own is None else float(own.deviate(p[name], 1.0) - p[name])
+
     return Population(
         model=model,
-        radius=np.asarray(drawn.get("r", np.full(count, p["r"]))),
-        barrier_set=np.asarray(drawn.get("E_i_set0", np.full(count, p["E_i_set0"])))
-        - p["E_i_set0"],
-        barrier_reset=np.asarray(drawn.get("E_i_reset", np.full(count, p["E_i_reset"])))
-        - p["E_i_reset"],
-        cycle_sigma=0.0 if cycle_spread is None else cycle_spread.sigma,
+        radius=values("r"),
+        barrier_set=values("E_i_set0") - p["E_i_set0"],
+        barrier_reset=values("E_i_reset") - p["E_i_reset"],
+        cycle_set=sigma("E_i_set0"),
+        cycle_reset=sigma("E_i_reset"),
         rows=rows,
     )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from compact_models import noise
 from compact_models.errors import ConfigError
+from cosim.experiments.access import Access
 from cosim.experiments.population import Population
-from cosim.experiments.pulse_map import Access
 
 Floats = NDArray[np.float64]
 

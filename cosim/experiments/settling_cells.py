@@ -98,7 +98,7 @@ def compiled_cells(density: Floats, bit: float, source: float = 0.0, gate: float
     from compact_models import load_model
     from compact_models.emit.functions import compile_model
     from compact_models.steady import solve_steady
-    from cosim.experiments.pulse_map import Access, access_drop
+    from cosim.experiments.access import Access, access_drop
 
     reram, nmos = load_model("cmo_hfox"), load_model("nmos_3v3")
     distinct, index = np.unique(_checked(density), return_inverse=True)

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models.constants import BOLTZMANN
 from compact_models.errors import ConfigError, ModelError
 from cosim.experiments.wired_tables import Bias, CellTable, Floats, build_table
 
 __all__ = ["Bias", "CellTable", "Wires", "build_table", "pulse", "solve_row"]
 
-BOLTZMANN = 1.380649e-23
 _STEP = 0.04
 """Largest relative change of a density in one step of the integration."""
 

@@ -17,7 +17,6 @@ from compact_models import noise
 from compact_models.errors import ConfigError
 from cosim.experiments.population import Population
 from cosim.experiments.program_verify import AMPLITUDES
-from cosim.experiments.pulse_map import Access
 from cosim.experiments.wired_cells import Bias, CellTable, Wires, build_table, pulse, solve_row
 
 Floats = NDArray[np.float64]
@@ -100,10 +99,6 @@ class WiredProgram:
         height = {
             up: np.array([a[1 if up else 2] for a in AMPLITUDES])[zone] for up in (True, False)
         }
-        barrier = {
-            True: population.barrier_set.reshape(n, n),
-            False: population.barrier_reset.reshape(n, n),
-        }
         active, reached = np.ones((n, n), bool), np.zeros((n, n), bool)
         pulses, energy = np.zeros((n, n), dtype=int), np.zeros(n)
         voltage = np.ones((n, n))
@@ -125,7 +120,8 @@ class WiredProgram:
                 if not rows.size:
                     continue
                 kind = tables.kinds(who[rows], height[up][rows], self.order == "row")
-                shift = barrier[up][rows] + population.cycle_sigma * rng.standard_normal(kind.shape)
+                own, sigma = population.barrier(1.0 if up else -1.0)
+                shift = own.reshape(n, n)[rows] + sigma * rng.standard_normal(kind.shape)
                 # Only while RESET does an inhibited cell conduct: its gate is then fully open.
                 leak = np.zeros(kind.shape) if up else tables.leak(radius[rows], x[rows])
                 after, charge, least = pulse(
@@ -182,7 +178,7 @@ class _Tables:
         from compact_models import load_model
 
         transistor = load_model("nmos_3v3")
-        radii = population.pulse_map(program.read_voltage, Access()).radii
+        radii = population.radii
         ups = sorted({a[1] for a in AMPLITUDES})
         downs = sorted({a[2] for a in AMPLITUDES}, reverse=True)
 

@@ -28,7 +28,7 @@ def _population(
 
 def _access(parameters: str) -> tuple[Any, Any]:
     """The transistor at the gate voltages of SET and RESET pulses."""
-    from cosim.experiments.pulse_map import selector
+    from cosim.experiments.access import selector
 
     return selector(1.4, parameters), selector(3.3, parameters)
 
@@ -125,9 +125,9 @@ def _programmed(suffix: str, devices: int = 16, levels: int = 35) -> Figures:
 def disturb(quick: bool) -> Figures:
     """Half-select disturb and fast switching of the 350 nm device."""
     from compact_models import load_model
+    from cosim.experiments.access import Access
     from cosim.experiments.disturb import Disturb
     from cosim.experiments.population import draw_population
-    from cosim.experiments.pulse_map import Access
 
     rng = np.random.default_rng(SEED)
     population = draw_population(load_model("cmo_hfox", "cmo_hfox_350nm"), 25, rng, rows=12)

@@ -200,8 +200,9 @@ def array_against_circuit(quick: bool) -> Figures:
 def device_against_array(quick: bool) -> Figures:
     """Single-cell pulse maps against the native solver in time, pulse edges and all."""
     from compact_models import load_model
+    from cosim.experiments.access import selector
     from cosim.experiments.population import draw_population
-    from cosim.experiments.pulse_map import build_map, selector
+    from cosim.experiments.pulse_map import build_map
 
     pulses = 10 if quick else 100
     array = _cells(1, 1, 0.0)

@@ -72,7 +72,8 @@ class ArrayProduct:
     def reading(self) -> Any:
         """Return the `Read` experiment."""
         from compact_models import load_model
-        from cosim.experiments.pulse_map import build_map, selector
+        from cosim.experiments.access import selector
+        from cosim.experiments.pulse_map import build_map
         from cosim.experiments.read import Read
         from netlists.array import Array
         from netlists.cell import Cell

@@ -77,7 +77,8 @@ def test_the_study_has_array_and_converters_apart():
 
 def test_chords_give_the_currents_of_the_device_equations():
     from compact_models import load_model
-    from cosim.experiments.pulse_map import build_map, selector
+    from cosim.experiments.access import selector
+    from cosim.experiments.pulse_map import build_map
     from cosim.experiments.settling import compiled_cells
 
     model = load_model("cmo_hfox")
@@ -97,8 +98,9 @@ def test_chords_give_the_currents_of_the_device_equations():
 
 def test_energy_of_a_pulse_is_current_times_voltage_where_the_state_rests():
     from compact_models import load_model
+    from cosim.experiments.access import selector
     from cosim.experiments.energy import pulse_energy
-    from cosim.experiments.pulse_map import build_map, selector
+    from cosim.experiments.pulse_map import build_map
 
     table = build_map(load_model("cmo_hfox"), 0.3, selector(3.3))
     current = np.interp(np.log(1.64), table.log_density, table.current[0])

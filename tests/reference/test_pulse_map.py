@@ -5,11 +5,12 @@ import pytest
 
 from compact_models import load_model
 from compact_models.errors import ConfigError, ParameterError
+from cosim.experiments.access import Access, selector
 from cosim.experiments.disturb import Disturb
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
 from cosim.experiments.program_verify import ProgramVerify
-from cosim.experiments.pulse_map import Access, build_map, selector
+from cosim.experiments.pulse_map import build_map
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,25 @@ def test_half_pulses_disturb_less_than_full_ones(reram):
     assert found.k_each.max() < 1e-3
     assert (found.k_total[:, :, 1] >= found.k_total[:, :, 0] * 0.99).all()
     assert (found.temperature > 293.0).all()
+
+
+def test_every_polarity_has_its_own_cycle_spread(reram):
+    """As a file gives it: absolute or relative, one for SET and one for RESET."""
+    from dataclasses import replace
+
+    parameters = dict(reram.parameters.parameters)
+    parameters["E_i_set0"] = replace(
+        parameters["E_i_set0"],
+        ctoc=replace(parameters["E_i_set0"].ctoc, sigma=0.02, relative=True),
+    )
+    parameters["E_i_reset"] = replace(parameters["E_i_reset"], ctoc=None)
+    model = load_model("cmo_hfox", replace(reram.parameters, parameters=parameters))
+    drawn = draw_population(model, 4, np.random.default_rng(1), spread=False)
+    assert drawn.barrier(1.3)[1] == pytest.approx(0.02 * reram.parameters["E_i_set0"])
+    assert drawn.barrier(-1.3)[1] == 0.0
+    density = np.full(4, 2.0)
+    up, down = (
+        drawn.pulse(density, v, 1e-7, Access(), np.random.default_rng(2)) for v in (1.2, -1.2)
+    )
+    assert np.ptp(up) > 0.0
+    assert np.ptp(down) == 0.0

@@ -5,7 +5,8 @@ import pytest
 
 from compact_models import load_model
 from compact_models.errors import ConfigError, ModelError
-from cosim.experiments.pulse_map import build_map, selector
+from cosim.experiments.access import selector
+from cosim.experiments.pulse_map import build_map
 from cosim.experiments.wired_cells import Bias, Wires, build_table, pulse, solve_row
 from cosim.experiments.wired_levels import by_level, level_map
 from cosim.experiments.wired_program import WiredProgram

@@ -224,7 +224,7 @@ def report_table(dataset: xr.Dataset) -> str:
     dataset : xarray.Dataset
         From one of the classes of this package.
     """
-    from cosim.commands.output import table
+    from cosim.text import table
     from cosim.errors import DataError, best_matches
 
     name = str(dataset.attrs.get("experiment", ""))

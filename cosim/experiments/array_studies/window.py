@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_models.constants import BOLTZMANN
+from cosim.experiments.access import Access
 from cosim.experiments.array_studies import common
 from cosim.experiments.array_studies.disturb_setup import DisturbSetup
 from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.open_loop import OpenLoop
 from cosim.experiments.population import Population, draw_population
-from cosim.experiments.pulse_map import BOLTZMANN, Access
 from cosim.simulators.native.stand_in import stood_in_array
 from netlists import Array
 
