@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import click
 
 from cosim.commands import infer, inspect, rungs, simulate
-from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, plain, print_json
+from cosim.commands.output import MISUSED, RIGHT, UNTRUSTED, print_json
 from cosim.commands.verbs import Verbs
 from cosim.errors import CalibrationError, CosimError, Interrupted, SimulatorError
+from cosim.text import plain
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

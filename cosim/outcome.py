@@ -48,7 +48,7 @@ class Outcome:
 
     def text(self) -> str:
         """The figures as a table, then where everything is."""
-        from cosim.commands.output import table
+        from cosim.text import table
 
         lines = []
         if self.figures:
@@ -122,8 +122,8 @@ def write_outcome(
     ConfigError
         `expect` names a figure that is not there; page and summary are written before.
     """
-    from cosim.commands.output import plain
     from cosim.report import write_page
+    from cosim.text import plain
 
     figures = tuple(f for s in sections for f in s.figures)
     found = list(problems)
@@ -142,7 +142,9 @@ def write_outcome(
     page = write_page(folder, title=title, sections=sections, problems=found)
     rows = [plain(f) | {"verdict": f.verdict} for f in figures]
     summary = {"title": title, "figures": rows, "problems": found}
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "summary.json").write_text(
+        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     if wrong is not None:
         wrong.next_step += f"; the page in {folder} has the results"
         raise wrong

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, refuse_inputs, table
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, refuse_inputs
 from cosim.commands.transistor import transistor
 from cosim.quantities import show_quantity
+from cosim.text import table
 
 # What a result folder may hold besides its pulses.
 _FURTHER = ("read.nc", "disturb.nc", "array_disturb.nc", "program_verify.nc", "array_program.nc",

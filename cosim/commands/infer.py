@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from cosim.commands.output import RIGHT, json_option, print_json, table
+from cosim.commands.output import RIGHT, json_option, print_json
 from cosim.quantities import show_span
+from cosim.text import table
 
 
 @click.command()

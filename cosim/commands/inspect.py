@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, table
+from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json
 from cosim.errors import ConfigError, best_matches
+from cosim.text import table
 
 
 @click.command()

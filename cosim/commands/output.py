@@ -1,45 +1,22 @@
-"""What verbs print: aligned tables for people, one JSON object for machines."""
+"""What all verbs share: exit statuses, ``--json``, and what they refuse."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from cosim.errors import ConfigError
+from cosim.text import plain
 
 RIGHT, UNTRUSTED, MISUSED = 0, 1, 2
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
 )
-
-
-def plain(value: Any) -> Any:
-    """Turn results into what JSON knows; numbers that are not finite become null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, int | str):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, Iterable):
-        return [plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else repr(value)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -60,18 +37,3 @@ def refuse_inputs(output: Path, *inputs: Path) -> None:
             value=str(output),
             next_step="Name another file with -o",
         )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int = 72) -> str:
-    """Columns aligned by spaces; long cells are cut except in the last column."""
-    cells = [[str(c) for c in head], *([str(c) for c in row] for row in rows)]
-    last = len(head) - 1
-    cells = [
-        [c if k == last or len(c) <= width else c[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
-         for k, c in enumerate(row)]
-        for row in cells
-    ]  # fmt: skip
-    widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-             for row in cells]  # fmt: skip
-    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])

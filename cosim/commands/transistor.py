@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosim.commands.output import RIGHT, json_option, print_json, table
+from cosim.commands.output import RIGHT, json_option, print_json
 from cosim.errors import ConfigError
 from cosim.quantities import read_quantity
+from cosim.text import table
 
 if TYPE_CHECKING:
     from compact_models.foundry import ForeignTransistor

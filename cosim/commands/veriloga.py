@@ -6,7 +6,8 @@ import math
 
 import click
 
-from cosim.commands.output import RIGHT, UNTRUSTED, print_json, table
+from cosim.commands.output import RIGHT, UNTRUSTED, print_json
+from cosim.text import table
 
 
 def show_veriloga(path: str, as_json: bool) -> int:
