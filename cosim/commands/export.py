@@ -114,8 +114,11 @@ def aihwkit(device: Path, output: Path | None, form: Any, name: str, as_json: bo
     found = write(
         BehaviouralDevice.load(device), output or device.parent, form=form, name=checked_name(name)
     )
-    error = f"{form}: mean steps within {found['step_error']:.2%} of the window's largest"
-    return _written(found, [error], as_json)
+    errors = [
+        f"{form}: mean steps within {found['step_error']:.2%} of the window's largest",
+        f"their standard deviations within {found['spread_error']:.2%} of the largest",
+    ]
+    return _written(found, errors, as_json)
 
 
 def _written(found: Mapping[str, Any], errors: Sequence[str], as_json: bool) -> int:

@@ -165,8 +165,7 @@ def _steps(
 
 
 def _relative_noise(device: BehaviouralDevice) -> float:
-    """The one noise that aihwkit knows: a pair of opposite pulses at the symmetry point keeps its
-    spread."""
+    """The noise with which two opposite pulses at the symmetry point keep their spread."""
     sides, u = (device.up, device.down), device.symmetry_position
     steps = np.array([float(side.step(u)) for side in sides])
     sigma = [np.hypot(n.noise * s, n.noise_floor) for n, s in zip(sides, steps, strict=True)]
@@ -177,8 +176,8 @@ def _notes(device: BehaviouralDevice, noise: float, spread_error: float) -> tupl
     notes, spread = [], device.spread
     if spread_error > 0.01:
         notes.append(
-            f"one relative noise, {noise:.4g}, that of both pulses at the symmetry point: "
-            f"standard deviations of steps within {spread_error:.1%} of the largest"
+            f"one relative noise for both directions and all conductances: {noise:.4g} keeps the "
+            "spread of two opposite pulses at the symmetry point"
         )
     if device.half_select > 0:
         notes.append(f"half-select ratio {device.half_select:g} is left out")
