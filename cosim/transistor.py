@@ -9,12 +9,13 @@ have a stand-in for the card.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import CalibrationError
+from cosim.transistor_bench import SOURCES, capacitances, plane
 
 if TYPE_CHECKING:
     from compact_models.foundry import ForeignTransistor
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SOURCES = (0.0, 0.25, 0.5, 1.0, 1.5)
+LEAST_SUPPLY, MOST_SUPPLY = 0.5, 20.0
 LINEAR = 0.5
 """V_DS [V] up to which the report calls a point linear."""
 _CONDUCTING = 1e-5  # A at the end of a gate curve
@@ -33,7 +34,6 @@ _NEAR, _WIDE_OPEN = 0.3, 1e-4  # V_DS [V] and on-current [A] of a selector at wo
 # in itself: with the weights of fit_nmos the resistance of the GF180MCU card at V_G = 1.2 V is
 # 4.1 % off, with these 2.2 %, and the mean error over the on-current 0.95 instead of 0.83 %.
 _WEIGHTS = {"source_weight": 0.5, "triode_weight": 2.0, "weak_weight": 0.05}
-_OPTIONS = ".options reltol=1e-6 abstol=1e-16 gmin=1e-15"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,72 +93,6 @@ class TransistorFit:
         )
 
 
-def _run(
-    card: ForeignTransistor,
-    body: list[str],
-    analysis: str,
-    probes: list[str],
-    simulator: NgspiceSimulator,
-) -> Any:
-    from cosim.simulators.osdi import compile_module
-    from netlists.topology import foundry_text
-
-    loads = "".join(f"pre_osdi {stem}.osdi\n" for stem in card.modules)
-    control = f".control\n{loads}set num_threads=1\nrun\nwrite result.raw\nquit 0\n.endc\n.end\n"
-    lines = ["* transistor", *foundry_text(card), *body, _OPTIONS, ".save " + " ".join(probes)]
-    text = "\n".join([*lines, analysis, control])
-    files = {f"{stem}.osdi": compile_module(code) for stem, code in card.modules.items()}
-    run = simulator.run_text(text, expect=probes, files=files)
-    return run.plots[-1]
-
-
-def _instance(card: ForeignTransistor, name: str, nodes: str) -> str:
-    size = " ".join(f"{key}={value!r}" for key, value in card.parameters.items())
-    return f"x{name} {nodes} {card.subcircuit} {size}".rstrip()
-
-
-def plane(
-    card: ForeignTransistor, gates: Array, drains: Array, simulator: NgspiceSimulator
-) -> Array:
-    """Current into the drain [A], shape (sources, gates, drains), bulk at 0 V.
-
-    Parameters
-    ----------
-    gates, drains : ndarray
-        Equidistant [V].
-    """
-    body = ["vd d 0 0", "vg g 0 0"]
-    for k, source in enumerate(SOURCES):
-        body += [f"vs{k} s{k} 0 {source!r}", f"vi{k} d d{k} 0"]
-        body.append(_instance(card, str(k), f"d{k} g s{k} 0"))
-    probes = [f"i(vi{k})" for k in range(len(SOURCES))]
-    steps = [f"{a[0]!r} {a[-1]!r} {a[1] - a[0]!r}" for a in (drains.tolist(), gates.tolist())]
-    plot = _run(card, body, f".dc vd {steps[0]} vg {steps[1]}", probes, simulator)
-    columns, shape = plot.columns(), (gates.size, drains.size)
-    if len(plot.values) != gates.size * drains.size:
-        raise CalibrationError(
-            thing="the sweep of the transistor is not complete",
-            value=len(plot.values),
-            limit=f"{gates.size * drains.size} points",
-        )
-    return np.array([plot.values[:, columns[p]].real.reshape(shape) for p in probes])
-
-
-def capacitances(
-    card: ForeignTransistor, gates: Array, simulator: NgspiceSimulator
-) -> tuple[Array, Array]:
-    """Capacitance from gate to drain and from gate to bulk [F] at V_DS = 0, each (gates,)."""
-    body, probes = [], []
-    for k, gate in enumerate(gates.tolist()):
-        body += [f"vg{k} g{k} 0 {gate!r} ac 1", f"vd{k} d{k} 0 0", f"vb{k} b{k} 0 0"]
-        body.append(_instance(card, str(k), f"d{k} g{k} 0 b{k}"))
-        probes += [f"i(vd{k})", f"i(vb{k})"]
-    plot = _run(card, body, ".ac lin 1 1meg 1meg", probes, simulator)
-    columns = [plot.columns()[p] for p in probes]
-    taken = plot.values[0, columns].imag.reshape(-1, 2) / (2 * np.pi * 1e6)
-    return taken[:, 0], taken[:, 1]
-
-
 def _regions(gates: Array, drains: Array, card: Array, ours: Array) -> tuple[Region, ...]:
     found = []
     for k, source in enumerate(SOURCES):
@@ -203,13 +137,14 @@ def calibrate_transistor(
     card : ForeignTransistor
         With its width and length.
     supply : float
-        Largest gate and drain voltage [V].
+        Largest gate and drain voltage, 0.5 to 20 [V].
     simulator : NgspiceSimulator, optional
 
     Raises
     ------
     CalibrationError, SimulatorError
-        The card has no size, ngspice cannot run it, or no constants fit it.
+        The card has no size, carries no current of a selector, ngspice cannot run it, or no
+        constants fit it.
     """
     from compact_models import ParameterSet, load_model
     from compact_models.fit_charges import fit_charges
@@ -225,9 +160,22 @@ def calibrate_transistor(
             next_step="Give --width and --length",
         )
     ngspice = simulator_of(simulator, compiled=bool(card.modules))
+    if not LEAST_SUPPLY <= supply <= MOST_SUPPLY:
+        raise CalibrationError(
+            thing="supply of the transistor [V]",
+            value=supply,
+            limit=f"{LEAST_SUPPLY:g} to {MOST_SUPPLY:g}",
+        )
     steps = round(supply / 0.1)
     gates, drains = np.arange(steps + 1) / 10, np.arange(2 * steps + 1) / 20
     data = plane(card, gates, drains, ngspice)
+    if data[0].max() <= _WIDE_OPEN:
+        raise CalibrationError(
+            thing=f"{card.name} never carries the current of a selector [A]",
+            value=float(data[0].max()),
+            limit=f"more than {_WIDE_OPEN:g} at {supply:g} V",
+            next_step="Give a wider transistor, or its own supply",
+        )
     swept = f"gate and drain 0 to {gates[-1]:g} V, V_SB {', '.join(f'{s:g}' for s in SOURCES)} V"
     name = f"{card.citation or card.name}, W = {size['w'] * 1e6:g} um, L = {size['l'] * 1e6:g} um"
     begin = ParameterSet.load("nmos_3v3")

@@ -6,6 +6,7 @@ And a library with a known law: a level 1 transistor, I = kp/2 W/L (V_GS - V_T)^
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from compact_models.fit_charges import CHARGES
 from compact_models.fit_nmos import CONSTANTS
 from compact_models.foundry import load_transistor
 from compact_models.library_card import load_card
-from cosim.errors import SimulatorNotFound
+from cosim.errors import CalibrationError, SimulatorNotFound
 from cosim.simulators.foreign import simulator_of
-from cosim.transistor import SOURCES, calibrate_transistor, plane
+from cosim.transistor import calibrate_transistor
+from cosim.transistor_bench import SOURCES, plane
 
 pytestmark = pytest.mark.ngspice
 
@@ -79,3 +81,12 @@ def test_a_library_with_a_known_law(ngspice, tmp_path):
         across = 0.5
         law = 0.5 * 100e-6 * 3 * (0.9 - threshold) ** 2 * (1 + 0.02 * across)
         assert float(read.conductance[0, 0]) * across == pytest.approx(law, rel=1e-3)
+
+
+def test_what_cannot_be_fitted_is_refused_before_the_fit(ngspice):
+    card, simulator = _card("gf180mcu_nfet_03v3")
+    with pytest.raises(CalibrationError, match="supply"):
+        calibrate_transistor(card, supply=0.0, simulator=simulator)
+    weak = replace(card, parameters={**card.parameters, "w": 0.3e-6, "l": 2e-6})
+    with pytest.raises(CalibrationError, match="never carries the current"):
+        calibrate_transistor(weak, supply=1.0, simulator=simulator)
