@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from compact_models.errors import ConfigError
 from cosim.network.algorithms import Analog
@@ -142,7 +143,9 @@ class StudyData:
             say = _printer(f"{title}, seed {seed}: ")
             if net.history.loss:
                 say(f"{len(net.history.loss)} of {s.epochs} epochs are in {checkpoint}")
-        self.train(net, s.rates.get(algorithm, s.rate), checkpoint, say)
+        # Sums of several threads round otherwise: results hang on the seed alone.
+        with threadpool_limits(1, "blas"):
+            self.train(net, s.rates.get(algorithm, s.rate), checkpoint, say)
         return net, checkpoint
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -163,7 +164,8 @@ class TrainConfig(_Strict):
         table = self.model_dump(mode="json", exclude={"data_folder", "algorithms", "seeds"})
         if self.device.path is not None:
             # A device may be calibrated anew under its name.
-            table["device"]["path"] = self.device.build().to_dict()
+            self.device.build()
+            table["device"]["path"] = json.loads(Path(self.device.path).read_text())
         for name in LATER:
             if table[name] == type(self).model_fields[name].default:
                 del table[name]

@@ -9,12 +9,12 @@ version 4 95.2 %.
 import csv
 import itertools
 import os
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cosim.config import load_training
 from cosim.network.settings import InferenceConfig, TrainConfig, arms_of
 from cosim.network.study import train_study
 
@@ -29,7 +29,7 @@ def table(name):
 
 
 def study(name):
-    return tomllib.loads((EXAMPLES / f"{name}.toml").read_text())["train"]
+    return load_training(EXAMPLES / f"{name}.toml")[0]
 
 
 def means(name, measure="accuracy"):
@@ -96,6 +96,16 @@ def test_mnist_agad_within_half_a_point_of_floating_point_and_sgd_clearly_worse(
     assert fp > 0.975
     assert fp - agad <= 0.005
     assert fp - sgd > 0.05
+
+
+def test_the_device_calibrated_from_the_circuit_trains_as_the_printed_figures_do():
+    accuracy = means("train_calibrated")
+    fp, agad, sgd = (accuracy["", a] for a in ("fp", "agad", "sgd"))
+    assert len(study("train_calibrated")["seeds"]) >= 3
+    assert fp - agad <= 0.005
+    assert fp - sgd > 0.05
+    # The same seeds and hyperparameters: floating point knows no devices.
+    assert fp == pytest.approx(means("train_ablation")["22 states, skew 0.61, NSR 0.9", "fp"])
 
 
 def test_disturbance_costs_plain_sgd_points_and_leaves_version_four_its_published_accuracy():

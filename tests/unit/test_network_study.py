@@ -2,6 +2,7 @@ import csv
 import json
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from compact_models.errors import ConfigError
 from cosim.behavioural import soft_bounds
@@ -115,6 +116,16 @@ def test_gains_of_single_algorithms_set_their_weight_range():
     assert sgd.weight_range == pytest.approx(0.75 * agad.weight_range)
     with pytest.raises(ConfigError, match="gains"):
         TrainConfig.read({**SMALL, "gains": {"sdg": 6.0}})
+
+
+def test_results_hang_on_the_seed_and_not_on_threads(tmp_path):
+    states = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            study = {**SMALL, "hidden": [256], "algorithms": ["fp"], "batch": 50}
+            result = train_study(study, tmp_path / str(threads), progress=False)
+            states.append(result["rows"][0]["state"])
+    assert states[0] == states[1]
 
 
 ARMS = [
