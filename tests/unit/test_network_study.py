@@ -122,7 +122,7 @@ def test_results_hang_on_the_seed_and_not_on_threads(tmp_path):
     states = []
     for threads in (1, 2):
         with threadpool_limits(threads, "blas"):
-            study = {**SMALL, "hidden": [256], "algorithms": ["fp"], "batch": 50}
+            study = {**SMALL, "hidden": [784, 64], "algorithms": ["fp"], "batch": 50, "epochs": 1}
             result = train_study(study, tmp_path / str(threads), progress=False)
             states.append(result["rows"][0]["state"])
     assert states[0] == states[1]
