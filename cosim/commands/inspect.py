@@ -41,12 +41,11 @@ def _listing() -> dict[str, dict[str, str]]:
     from compact_models import ParameterSet, load_model, model_names
     from compact_models.parameters import available
     from cosim.catalogue import EXPERIMENTS, SELECTORS
-    from cosim.simulators.base import SIMULATORS
 
     sets = {n: ParameterSet.load(n) for n in available()}
     return {
         "models": {n: load_model(n).description.split("\n")[0] for n in model_names()},
-        "parameter files": {n: f"{s.model}: {s.citation}" for n, s in sets.items()},
+        "parameter files": {n: f"{s.model}: {s.citation}".rstrip(": ") for n, s in sets.items()},
         "selectors": dict(SELECTORS),
         "experiments": {
             n: (e.load().__doc__ or "").strip().split("\n")[0] for n, e in EXPERIMENTS.items()
@@ -55,8 +54,7 @@ def _listing() -> dict[str, dict[str, str]]:
             "ngspice": "circuit rung: every cell, transistor and wire, in time",
             "vacask": "circuit rung: the same compiled devices, another simulator",
             "neospice": "circuit rung: the same netlists, a simulator of Python packages only",
-            **({"native": "array rung: the same equations, Newton on the whole array"}
-               if "native" in SIMULATORS else {}),
+            "native": "array rung: the same equations, Newton on the whole array",
         },
     }  # fmt: skip
 
