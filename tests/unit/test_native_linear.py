@@ -16,7 +16,7 @@ from cosim.simulators.native.direct import Lines, assemble
 from cosim.simulators.native.gmres import solve_newton
 from cosim.simulators.native.linear import LinearCrossbar
 from cosim.simulators.native.lines import factor_columns, factor_rows, width
-from cosim.simulators.native.many import solve_blocks
+from cosim.simulators.native.many import coarse_space, solve_blocks
 
 ENDS = ("start", "end", "both")
 
@@ -118,7 +118,8 @@ def test_blocks_of_inputs_with_threads(wire, method):
     assert_allclose(found, slow, rtol=0, atol=1e-10 * np.max(np.abs(slow)))
     assert_allclose(found, LinearCrossbar(g, row, column).solve_many(v, none), rtol=1e-14)
     if method == "block":
-        assert solve_blocks(array, v, np.zeros((27, 45)), 2)[1].all()
+        found = solve_blocks(array, coarse_space(array), v, np.zeros((27, 45)), 2)
+        assert found[1].all()
 
 
 REGIMES = {
@@ -299,3 +300,35 @@ def test_newton_step_against_direct_solve(r_col, parallel):
         )
         assert_allclose(u[:, :cols], exact[0], atol=1e-9)
         assert_allclose(w[:, :cols], exact[1], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda a: a.solve([0.1, np.nan], [0.0, 0.0]), "voltages .*: nan .allowed: finite"),
+        (lambda a: a.solve([0.1, 0.1, 0.1], [0.0, 0.0]), r"voltages .*numbers of shape \(2,\)"),
+        (lambda a: a.solve(["a", "b"], [0.0, 0.0]), "numbers of shape"),
+        (lambda a: a.solve_many(np.ones((2, 3)), np.ones((2, 2))), r"shape \(2, 2\)"),
+        (lambda a: a.solve_many(np.ones((2, 2)), np.ones((3, 2))), r"shape \(3, 2\)"),
+        (lambda a: LinearCrossbar(a.conductances, a.row, a.row, method="quick"), "auto or direct"),
+        (lambda a: LinearCrossbar(a.conductances * np.nan, a.row, a.row), "finite values"),
+        (lambda a: LinearCrossbar(a.conductances, lines(3, 1.0, 1.0, "end"), a.row), "per line"),
+        *(
+            (
+                lambda a, bad=bad, r=r: LinearCrossbar(
+                    a.conductances,
+                    Lines(resistance=r, start=np.array([1.0, bad]), end=np.zeros(2)),
+                    a.row,
+                ),
+                "conductances of lines",
+            )
+            for bad, r in ((-1.0, 1.0), (np.nan, 1.0), (1.0, np.nan), (1.0, np.inf), (1.0, -1.0))
+        ),
+    ],
+)
+def test_wrong_input_never_becomes_a_solution(wrong, text):
+    array = LinearCrossbar(np.full((2, 2), 1e-4), *[lines(2, 1.0, 1.0, "start")] * 2)
+    with pytest.raises(ConfigError, match=text):
+        wrong(array)
+    found = array.solve(0.1, 0.0)
+    assert found.residual < 1e-12

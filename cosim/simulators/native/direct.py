@@ -10,7 +10,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
-from cosim.errors import NotConverged
+from cosim.errors import ConfigError, NotConverged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,11 +24,25 @@ class Lines:
     start, end : ndarray, shape (lines,)
         Conductance between a driver and the first / last node [S]: 0 without a driver, ``inf``
         for an ideal one.
+
+    Raises
+    ------
+    ConfigError
+        For what is negative or no number.
     """
 
     resistance: float
     start: NDArray[np.float64]
     end: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        good = 0.0 <= self.resistance < np.inf
+        if not (good and (self.start >= 0.0).all() and (self.end >= 0.0).all()):
+            raise ConfigError(
+                thing="resistance and smallest driver conductances of lines",
+                value=(self.resistance, float(np.min(self.start)), float(np.min(self.end))),
+                limit=">= 0 Ohm, finite; >= 0 S",
+            )
 
     @classmethod
     def driven(
@@ -92,8 +106,7 @@ def _family(
     lines: int, length: int, family: Lines, offset: int
 ) -> tuple[NDArray[np.intp], int, list[tuple[Any, Any, Any]]]:
     """Node numbers (-1: clamped to its driver) and wire triplets of one family."""
-    with np.errstate(invalid="ignore"):
-        start, end = family.start, family.end
+    start, end = family.start, family.end
     index = np.zeros((lines, length), dtype=np.intp)
     entries: list[tuple[Any, Any, Any]] = []
     if family.resistance == 0.0:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cosim.errors import ConfigError, NotConverged
-from cosim.simulators.native.direct import DirectSystem, Lines, assemble
+from cosim.simulators.native.crossbar import Crossbar
+from cosim.simulators.native.direct import DirectSystem, assemble
 from cosim.simulators.native.solution import LinearSolution
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _BLOCK_FROM = 3
 
 
 @dataclass(eq=False)
-class LinearCrossbar:
+class LinearCrossbar(Crossbar):
     """A crossbar of linear cells between row lines and column lines.
 
     Factors once, then solves any number of inputs.
@@ -48,12 +49,9 @@ class LinearCrossbar:
     Raises
     ------
     ConfigError
-        For conductances that are negative or not finite.
+        For conductances that are negative or not finite, and lines of another shape.
     """
 
-    conductances: ArrayLike
-    row: Lines
-    column: Lines
     tolerance: float = 1e-12
     iterations: int = 400
     method: str = "auto"
@@ -63,69 +61,30 @@ class LinearCrossbar:
     _mixed: MixedSolver | None = field(default=None, init=False)
     _quickly: bool = field(default=True, init=False)
     _work: Floats | None = field(default=None, init=False)
-    _factored: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        from cosim.simulators.native import lines
-
-        g = np.asarray(self.conductances, dtype=float)
-        if g.ndim != 2 or not g.size or not (g.min() >= 0 and g.max() < np.inf):
+        if self.method not in ("auto", "direct"):
             raise ConfigError(
-                thing="cell conductances must be a filled 2-D array of finite values [S]",
-                value=g.shape if g.ndim != 2 or not g.size else float(np.min(g)),
-                limit=">= 0 S; a shorted cell needs a finite conductance such as 0.1 S",
+                thing="method of a linear crossbar", value=self.method, limit="auto or direct"
             )
-        self.rows, self.cols = g.shape
-        for name, family, count in (
-            ("row", self.row, self.rows),
-            ("column", self.column, self.cols),
-        ):
-            if family.start.shape != (count,) or family.end.shape != (count,):
-                raise ConfigError(
-                    thing=f"{name} lines need one driver conductance per line and end",
-                    value=family.start.shape,
-                    limit=f"({count},)",
-                )
-        self._width = lines.width(self.cols)
-        self._g = np.zeros((self.rows, self._width))
-        self._g[:, : self.cols] = g
-        self._singular = self.method == "direct"
-
-    def _factor(self) -> None:
-        """Factors for one input at a time in double precision, and for blocks of inputs."""
-        from cosim.simulators.native import lines
-
-        if self._singular or self._factored:
-            return
-        self._factored = True
-        self._a_row, self._a_column = np.zeros((2, self.rows, self._width))
-        self._last_row, self._last_column = np.zeros(self.rows), np.zeros(self.cols)
-        bad_row = lines.factor_rows(
-            self._g, self.cols, self.row.resistance, self.row.start, self.row.end,
-            self._a_row, self._last_row,
-        )  # fmt: skip
-        bad_column = lines.factor_columns(
-            self._g, self.cols, self.column.resistance, self.column.start, self.column.end,
-            self._a_column, self._last_column,
-        )  # fmt: skip
-        self._singular = max(bad_row, bad_column) >= 0
+        super().__post_init__()
 
     def _solve_forces(self, u: Floats, w: Floats, f_row: Floats, f_column: Floats) -> int:
         """Deviations u, w under node currents; returns iterations, or -1 where it gave up."""
         from cosim.simulators.native import lines
         from cosim.simulators.native.krylov import solve_schur
 
-        self._factor()
-        if self._singular:
+        self.factor()
+        if self.singular:
             return -1
         if self._work is None:
-            self._work = np.zeros((5, self.rows, self._width))
+            self._work = np.zeros((5, self.rows, self.width))
             self._work[4] = 1.0
         count, _ = solve_schur(
-            self._g, self.cols,
-            self.row.resistance, self._a_row, self._last_row,
-            self.column.resistance, self._a_column, self._last_column,
-            f_row, f_column, u, w, self._work, np.zeros((self._width, lines.TILE)),
+            self.g, self.cols,
+            self.row.resistance, self.a_row, self.last_row,
+            self.column.resistance, self.a_column, self.last_column,
+            f_row, f_column, u, w, self._work, np.zeros((self.width, lines.TILE)),
             np.zeros(lines.TILE),
             self.tolerance, self.iterations,
         )  # fmt: skip
@@ -144,15 +103,13 @@ class LinearCrossbar:
         NotConverged
             If the currents at some node do not balance to 1e-9 of the largest branch current.
         """
-        from cosim.simulators.native import mixed
-
-        v_row = np.where(self.row.start + self.row.end > 0, row_voltages, 0.0)
-        v_column = np.where(self.column.start + self.column.end > 0, column_voltages, 0.0)
-        if not self._singular:
-            quick = mixed.solve_quickly(self, v_row, v_column)
+        v_row = self.voltages(self.row, row_voltages, (self.rows,))
+        v_column = self.voltages(self.column, column_voltages, (self.cols,))
+        if self.method == "auto":
+            quick = self._solve_quickly(v_row, v_column)
             if quick is not None:
                 return quick
-        for method in ("krylov", "direct"):
+        for method in ("krylov", "direct") if self.method == "auto" else ("direct",):
             solution = self._refined(v_row, v_column, method)
             if solution is not None and solution.residual <= 1e-9:
                 return solution
@@ -163,19 +120,36 @@ class LinearCrossbar:
             next_step="Look for lines without any path to a driver",
         )
 
+    def _solve_quickly(self, v_row: Floats, v_column: Floats) -> LinearSolution | None:
+        """Solution in mixed precision, or None where that is not worth it or has failed."""
+        from cosim.simulators.native import mixed
+
+        if not self._quickly:
+            return None
+        built = self._mixed is None
+        if self._mixed is None:
+            self._quickly = mixed.worth_it(self)
+            if not self._quickly:
+                return None
+            self._mixed = mixed.MixedSolver(self)
+        found = self._mixed.solution(self, v_row, v_column, built=built)
+        if found is None:
+            self._mixed, self._quickly = None, False
+        return found
+
     def _refined(self, v_row: Floats, v_column: Floats, method: str) -> LinearSolution | None:
         """Solve, and solve again for what is left where rounding on a far-off line needs it."""
         inner = (slice(None), slice(0, self.cols))
-        f_row, f_column = np.zeros((2, *self._g.shape))
+        f_row, f_column = np.zeros((2, *self.g.shape))
         np.subtract.outer(v_row, v_column, out=f_column[inner])
-        f_column *= self._g
+        f_column *= self.g
         np.negative(f_column, out=f_row)
         row_offset, column_offset = np.zeros(self.rows), np.zeros(self.cols)
         solution: LinearSolution | None = None
         u = w = np.zeros((0, 0))
         total = 0
         for _ in range(3):
-            du, dw = np.zeros((2, *self._g.shape))
+            du, dw = np.zeros((2, *self.g.shape))
             if method == "krylov":
                 count = self._solve_forces(du, dw, f_row, f_column)
                 if count < 0:
@@ -183,7 +157,7 @@ class LinearCrossbar:
                 total += count
             else:
                 if self._direct is None:
-                    self._direct = assemble(self._g[inner], self._g[inner], self.row, self.column)
+                    self._direct = assemble(self.g[inner], self.g[inner], self.row, self.column)
                 du[inner], dw[inner] = self._direct.solve(f_row[inner], f_column[inner])
             if solution is not None:
                 du += u
@@ -217,16 +191,17 @@ class LinearCrossbar:
         ndarray, shape (batch, rows + cols)
             Delivered currents [A], rows first.
         """
-        v_row, v_column = np.atleast_2d(row_voltages), np.atleast_2d(column_voltages)
-        batch = max(len(v_row), len(v_column))
-        v_row = np.broadcast_to(v_row, (batch, self.rows))
-        v_column = np.broadcast_to(v_column, (batch, self.cols))
+        batch = max(len(np.atleast_2d(v)) for v in (row_voltages, column_voltages))
+        v_row = self.voltages(self.row, row_voltages, (batch, self.rows))
+        v_column = self.voltages(self.column, column_voltages, (batch, self.cols))
         out = np.empty((batch, self.rows + self.cols))
         rest = list(range(batch))
         if batch >= _BLOCK_FROM and self._blockable():
-            from cosim.simulators.native.many import solve_blocks
+            from cosim.simulators.native.many import coarse_space, solve_blocks
 
-            out, good = solve_blocks(self, v_row, v_column, self.threads)
+            if self._coarse is None:
+                self._coarse = coarse_space(self)
+            out, good = solve_blocks(self, self._coarse, v_row, v_column, self.threads)
             rest = np.flatnonzero(~good).tolist()
         for k in rest:
             solution = self.solve(v_row[k], v_column[k])
@@ -236,10 +211,12 @@ class LinearCrossbar:
 
     def _blockable(self) -> bool:
         """Whether the block iteration takes these lines: wires, and a path to ground by wire."""
-        self._factor()
+        if self.method == "direct":
+            return False
+        self.factor()
         driven = [family.start + family.end for family in (self.row, self.column)]
         return (
-            not self._singular
+            not self.singular
             and min(self.row.resistance, self.column.resistance) > 0
             and all(np.isfinite(total).all() and (total > 0).all() for total in driven)
         )
@@ -282,11 +259,11 @@ class LinearCrossbar:
         from cosim.simulators.native.balance import balance_columns, balance_rows
 
         rows, cols = self.rows, self.cols
-        cell = np.zeros_like(self._g)
+        cell = np.zeros_like(self.g)
         np.subtract.outer(v_row, v_column, out=cell[:, :cols])
         cell += u
         cell -= w
-        cell *= self._g
+        cell *= self.g
         by_row, by_column = np.zeros((rows, 2)), np.zeros((cols, 2))
         worst_row, large_row = balance_rows(
             cell, u, row_offset, cols, self.row.resistance, self.row.start, self.row.end,
@@ -294,7 +271,7 @@ class LinearCrossbar:
         )  # fmt: skip
         worst_column, large_column = balance_columns(
             cell, w, column_offset, cols, self.column.resistance, self.column.start,
-            self.column.end, f_column, by_column, np.zeros(self._width),
+            self.column.end, f_column, by_column, np.zeros(self.width),
         )  # fmt: skip
         worst, large = max(worst_row, worst_column), max(large_row, large_column)
         return LinearSolution(

@@ -24,7 +24,7 @@ from cosim.simulators.native.block import LANES, SPACING
 from cosim.simulators.native.reduced import modes
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.linear import LinearCrossbar
+    from cosim.simulators.native.crossbar import Crossbar
 
 Floats = NDArray[np.float64]
 
@@ -53,10 +53,11 @@ class CoarseSpace:
     step: Floats
 
 
-def coarse_space(array: LinearCrossbar) -> CoarseSpace:
+def coarse_space(array: Crossbar) -> CoarseSpace:
     """The coarse space of a crossbar with wires of resistance > 0 and ordinary drivers."""
+    array.factor()
     cols = array.cols
-    inner = array._g[:, :cols]
+    inner = array.g[:, :cols]
     down, left_down = modes(inner.mean(axis=1), array.column, _DIRECTIONS)
     across, left_across = modes(inner.mean(axis=0), array.row, _DIRECTIONS)
     chosen = np.outer(left_down, left_across) > _WORTH
@@ -94,12 +95,12 @@ def coarse_space(array: LinearCrossbar) -> CoarseSpace:
     return CoarseSpace(down=down, knots=knots, diagonal=diagonal, step=step.reshape((p, q, p, q)))
 
 
-def _crossed(array: LinearCrossbar, down: Floats, knots: Floats, keep: NDArray[np.intp]) -> Floats:
+def _crossed(array: Crossbar, down: Floats, knots: Floats, keep: NDArray[np.intp]) -> Floats:
     """``Z^T G (R + G)^-1 G Z`` of the vectors that are kept."""
     p, q = down.shape[1], knots.shape[1]
-    nothing = np.zeros((array.rows, array._width, LANES))
+    nothing = np.zeros((array.rows, array.width, LANES))
     u = np.empty_like(nothing)
-    line = np.zeros((array._width, LANES))
+    line = np.zeros((array.width, LANES))
     still = np.zeros((max(array.rows, array.cols), LANES))
     found = np.zeros((p, q, LANES))
     crossed = np.empty((keep.size, keep.size))
@@ -108,8 +109,8 @@ def _crossed(array: LinearCrossbar, down: Floats, knots: Floats, keep: NDArray[n
         alpha = np.zeros((p * q, LANES))
         alpha[some, np.arange(some.size)] = 1.0
         block.row_sweep(
-            nothing, u, array._g, array.cols, array.row.resistance, array._a_row,
-            array._last_row, still, still, down, knots, alpha.reshape((p, q, LANES)), line, found,
+            nothing, u, array.g, array.cols, array.row.resistance, array.a_row,
+            array.last_row, still, still, down, knots, alpha.reshape((p, q, LANES)), line, found,
         )  # fmt: skip
         crossed[:, first : first + some.size] = found.reshape((p * q, LANES))[keep, : some.size]
     return crossed
@@ -118,10 +119,10 @@ def _crossed(array: LinearCrossbar, down: Floats, knots: Floats, keep: NDArray[n
 class _Worker:
     """Buffers of one thread; `expected` iterations until the first look at the balance."""
 
-    def __init__(self, array: LinearCrossbar, coarse: CoarseSpace, expected: int) -> None:
+    def __init__(self, array: Crossbar, coarse: CoarseSpace, expected: int) -> None:
         self.array, self.coarse = array, coarse
-        self.x, self.u = np.zeros((2, array.rows, array._width, LANES))
-        self.line = np.zeros((array._width, LANES))
+        self.x, self.u = np.zeros((2, array.rows, array.width, LANES))
+        self.line = np.zeros((array.width, LANES))
         self.delivered = np.zeros((array.rows + array.cols, LANES))
         self.worst, self.largest = np.zeros((2, LANES))
         self.expected = expected
@@ -130,20 +131,20 @@ class _Worker:
     def solve(self, v_row: Floats, v_col: Floats) -> tuple[Floats, Floats]:
         """Delivered currents (rows + cols, LANES) and the balance of currents per input."""
         array, coarse = self.array, self.coarse
-        g, cols, x, u = array._g, array.cols, self.x, self.u
+        g, cols, x, u = array.g, array.cols, self.x, self.u
         row, col = array.row, array.column
         shape = (*coarse.diagonal.shape[:2], LANES)
         alpha, found, before = np.zeros((3, *shape))
         size = shape[0] * shape[1]
         diagonal, step = (m.reshape((size, size)) for m in (coarse.diagonal, coarse.step))
-        columns = (g, cols, col.resistance, array._a_column, array._last_column, v_row, v_col)
+        columns = (g, cols, col.resistance, array.a_column, array.last_column, v_row, v_col)
         x[:] = 0.0
         block.column_sweep(x, *columns)
         check, last = self.expected, np.inf
         for count in range(1, _ITERATIONS + 1):
             out = u if count == check else x
             block.row_sweep(
-                x, out, g, cols, row.resistance, array._a_row, array._last_row, v_row, v_col,
+                x, out, g, cols, row.resistance, array.a_row, array.last_row, v_row, v_col,
                 coarse.down, coarse.knots, alpha, self.line, found,
             )  # fmt: skip
             if count == check:
@@ -171,24 +172,23 @@ class _Worker:
 
 
 def solve_blocks(
-    array: LinearCrossbar, v_row: Floats, v_col: Floats, threads: int
+    array: Crossbar, coarse: CoarseSpace, v_row: Floats, v_col: Floats, threads: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Delivered currents (batch, rows + cols), and which inputs are solved.
 
     Parameters
     ----------
-    array : LinearCrossbar
+    array : Crossbar
         Wires of resistance > 0, no singular line.
+    coarse : CoarseSpace
+        Of this crossbar.
     v_row, v_col : ndarray, shapes (batch, rows) and (batch, cols)
         [V]
     threads : int
         Blocks that are worked on at a time.
     """
     batch = len(v_row)
-    array._factor()
-    if array._coarse is None:
-        array._coarse = coarse_space(array)
-    coarse = array._coarse
+    array.factor()
     out = np.zeros((batch, array.rows + array.cols))
     good = np.zeros(batch, dtype=bool)
 

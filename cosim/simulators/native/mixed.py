@@ -20,7 +20,7 @@ from cosim.simulators.native.inner import PASSES
 from cosim.simulators.native.solution import LinearSolution
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.linear import LinearCrossbar
+    from cosim.simulators.native.crossbar import Crossbar
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -43,11 +43,11 @@ _SPARE = 2
 _spare: dict[tuple[int, int], _Buffers] = {}
 
 
-def _buffers(array: LinearCrossbar) -> _Buffers:
+def _buffers(array: Crossbar) -> _Buffers:
     """Factors in both precisions, four vectors and a tile, zero where nothing is written."""
     from cosim.simulators.native.sweeps import TILE
 
-    plane = array.rows, array._width
+    plane = array.rows, array.width
     wide = -(-array.cols // TILE) * TILE
     tiles = -(-array.rows // TILE), wide, TILE
     return (
@@ -69,7 +69,7 @@ def _keep(shape: tuple[int, int], buffers: _Buffers) -> None:
 class MixedSolver:
     """Factors and buffers of one crossbar with wires and ordinary drivers."""
 
-    def __init__(self, array: LinearCrossbar) -> None:
+    def __init__(self, array: Crossbar) -> None:
         from cosim.simulators.native import reduced, sweeps
 
         # The crossbar itself is not kept: it holds this, and both must end together.
@@ -79,7 +79,7 @@ class MixedSolver:
         self.a_row, self.a_col, self.row, singles, self.exact = buffers
         self.g, self.col, *self.work = singles
         self.good = sweeps.factor(
-            array._g, cols, row.resistance, row.start, row.end, col.resistance, col.start, col.end,
+            array.g, cols, row.resistance, row.start, row.end, col.resistance, col.start, col.end,
             self.a_row, self.a_col, self.g, self.row, self.col, *self.exact,
         )  # fmt: skip
         self.ends = col.start.astype(np.float32), col.end.astype(np.float32)
@@ -87,23 +87,20 @@ class MixedSolver:
         self.tile = self.exact[0].astype(np.float32), self.exact[1].astype(np.float32)
 
     def solution(
-        self, array: LinearCrossbar, v_row: Floats, v_col: Floats, built: int
+        self, array: Crossbar, v_row: Floats, v_col: Floats, *, built: bool
     ) -> LinearSolution | None:
-        """For driver voltages [V], or None where this way fails.
-
-        `built` is what the factors have moved if they are new [bytes a cell].
-        """
+        """For driver voltages [V], or None where this way fails; `built`: the factors are new."""
         from cosim.simulators.native import sweeps
 
         row, col = array.row, array.column
-        cell = np.empty_like(array._g)
+        cell = np.empty_like(array.g)
         found = self.solve(array, v_row, v_col, cell) if self.good else None
         if found is None:
             return None
         u, w, count, moved = found
         row_current, column_current = np.empty(array.rows), np.empty(array.cols)
         worst, largest = sweeps.balance(
-            u, w, array._g, array.cols, v_row, v_col, row.resistance, row.start, row.end,
+            u, w, array.g, array.cols, v_row, v_col, row.resistance, row.start, row.end,
             col.resistance, col.start, col.end, cell, row_current, column_current,
         )  # fmt: skip
         if not worst <= _LIMIT * largest:
@@ -118,11 +115,11 @@ class MixedSolver:
             residual=worst / largest if largest > 0 else worst,
             iterations=count,
             method="mixed",
-            moved=float(array.rows * array.cols * (built + moved)),
+            moved=float(array.rows * array.cols * (moved + (_BUILT if built else 0))),
         )
 
     def solve(
-        self, array: LinearCrossbar, v_row: Floats, v_col: Floats, column: Floats
+        self, array: Crossbar, v_row: Floats, v_col: Floats, column: Floats
     ) -> tuple[Floats, Floats, int, int] | None:
         """Deviations of row and column nodes, iterations, bytes moved a cell; None: it failed.
 
@@ -131,14 +128,14 @@ class MixedSolver:
         from cosim.simulators.native import inner, sweeps
 
         cols, row, col = array.cols, array.row, array.column
-        u, w = np.zeros((2, array.rows, array._width))
+        u, w = np.zeros((2, array.rows, array.width))
         z, x, p, y = self.work
         down, wired, across, step = self.coarse
         largest = max(float(np.max(np.abs(v_row))), float(np.max(np.abs(v_col))), 1e-30)
         scale, count, before = 1.0 / largest, 0, np.inf
         for turn in range(_ROUNDS + 1):
             moved = sweeps.exact(
-                w, v_row, v_col, array._g, cols, row.resistance, self.a_row, col.resistance,
+                w, v_row, v_col, array.g, cols, row.resistance, self.a_row, col.resistance,
                 self.a_col, u, column, scale, z, *self.exact,
             )  # fmt: skip
             current = _largest(array, u, w, z, scale)
@@ -159,7 +156,7 @@ class MixedSolver:
         return u, w, count, (turn + 1) * _EXACT + turn * _ROUND + count * _ITERATION + _BALANCE
 
 
-def _largest(array: LinearCrossbar, u: Floats, w: Floats, z: Singles, scale: float) -> float:
+def _largest(array: Crossbar, u: Floats, w: Floats, z: Singles, scale: float) -> float:
     """Largest driver current of present deviations [A]."""
     row, col, last = array.row, array.column, array.cols - 1
     ends = w[0, : last + 1] + z[0, : last + 1] / scale, w[-1, : last + 1]
@@ -167,24 +164,7 @@ def _largest(array: LinearCrossbar, u: Floats, w: Floats, z: Singles, scale: flo
     return float(max(np.max(np.abs(f)) for f in found))
 
 
-def solve_quickly(array: LinearCrossbar, v_row: Floats, v_col: Floats) -> LinearSolution | None:
-    """Solution, or None where this way does not take these lines or has failed on them."""
-    if not array._quickly:
-        return None
-    built = 0
-    if array._mixed is None:
-        array._quickly = _worth_it(array)
-        if not array._quickly:
-            return None
-        array._mixed = MixedSolver(array)
-        built = _BUILT
-    found = array._mixed.solution(array, v_row, v_col, built)
-    if found is None:
-        array._mixed, array._quickly = None, False
-    return found
-
-
-def _worth_it(array: LinearCrossbar) -> bool:
+def worth_it(array: Crossbar) -> bool:
     """Whether these lines are taken: wires, drivers with some resistance, and enough to do."""
     row, col = array.row, array.column
     ends = (row.start, row.end, col.start, col.end)
@@ -194,6 +174,6 @@ def _worth_it(array: LinearCrossbar) -> bool:
         return False
     if min(np.median(row.start + row.end), np.median(col.start + col.end)) <= 0:
         return False
-    mean = float(np.mean(array._g))
+    mean = float(np.mean(array.g))
     drop = mean * max(row.resistance * array.cols**2, col.resistance * array.rows**2)
     return drop > _GOOD

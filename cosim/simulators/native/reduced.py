@@ -10,15 +10,12 @@ percent for the large one, which costs conjugate gradients nothing.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.simulators.native.crossbar import Crossbar
 from cosim.simulators.native.direct import Lines
-
-if TYPE_CHECKING:
-    from cosim.simulators.native.linear import LinearCrossbar
 
 Floats = NDArray[np.float64]
 
@@ -82,28 +79,28 @@ def _carried(vectors: Floats, count: int, firsts: NDArray[np.intp], family: Line
     return full
 
 
-def _crossed(few: LinearCrossbar, down: Floats, across: Floats) -> Floats:
+def _crossed(few: Crossbar, down: Floats, across: Floats) -> Floats:
     """``Z^T G (R + G)^-1 G Z``, shape (P, Q, P, Q)."""
     from cosim.simulators.native import lines
 
     p, q = down.shape[1], across.shape[1]
     found = np.empty((p, q, p, q))
-    given, solved = np.zeros_like(few._g), np.zeros_like(few._g)
-    tile = np.zeros((few._width, lines.TILE))
+    given, solved = np.zeros_like(few.g), np.zeros_like(few.g)
+    tile = np.zeros((few.width, lines.TILE))
     for k in range(q):
         given[:, : few.cols] = across[:, k]
         lines.solve_rows(
-            given, few._g, few.cols, few.row.resistance, few._a_row, few._last_row, tile, solved
+            given, few.g, few.cols, few.row.resistance, few.a_row, few.last_row, tile, solved
         )
-        inner = few._g[:, : few.cols] * solved[:, : few.cols] @ across
+        inner = few.g[:, : few.cols] * solved[:, : few.cols] @ across
         found[:, k] = np.einsum("ia,ib,id->abd", down, down, inner)
     return found
 
 
-def _diagonal(few: LinearCrossbar, down: Floats, across: Floats) -> Floats:
+def _diagonal(few: Crossbar, down: Floats, across: Floats) -> Floats:
     """``Z^T (C + G) Z``, shape (P, Q, P, Q)."""
     column = few.column
-    pairs = np.einsum("ia,ib,ij->abj", down, down, few._g[:, : few.cols], optimize=True)
+    pairs = np.einsum("ia,ib,ij->abj", down, down, few.g[:, : few.cols], optimize=True)
     between = np.diff(down, axis=0)
     pairs += (between.T @ between / column.resistance)[:, :, None]
     pairs += np.einsum("a,b,j->abj", down[0], down[0], column.start)
@@ -111,7 +108,7 @@ def _diagonal(few: LinearCrossbar, down: Floats, across: Floats) -> Floats:
     return np.einsum("abj,jc,jd->acbd", pairs, across, across, optimize=True)
 
 
-def coarse_space(array: LinearCrossbar) -> tuple[Floats, Floats, NDArray[np.float32], Floats]:
+def coarse_space(array: Crossbar) -> tuple[Floats, Floats, NDArray[np.float32], Floats]:
     """The coarse space of a crossbar with wires of resistance > 0 and ordinary drivers.
 
     Returns
@@ -123,18 +120,16 @@ def coarse_space(array: LinearCrossbar) -> tuple[Floats, Floats, NDArray[np.floa
     step : ndarray, shape (P Q, P Q)
         ``E^-1 - D^-1`` with ``D = Z^T (C + G) Z`` and ``E = D - Z^T G (R + G)^-1 G Z``.
     """
-    from cosim.simulators.native.linear import LinearCrossbar
-
     rows, cols = array.rows, array.cols
     (some_rows, tall), (some_cols, long) = _blocks(rows), _blocks(cols)
-    by_rows = np.add.reduceat(array._g[:, :cols], some_rows, axis=0)
-    few = LinearCrossbar(
+    by_rows = np.add.reduceat(array.g[:, :cols], some_rows, axis=0)
+    few = Crossbar(
         np.add.reduceat(by_rows, some_cols, axis=1),
         _fewer(array.row, long, some_rows, tall),
         _fewer(array.column, tall, some_cols, long),
     )
-    few._factor()
-    inner = few._g[:, : few.cols]
+    few.factor()
+    inner = few.g[:, : few.cols]
     down, left_down = modes(inner.mean(axis=1), few.column, _DIRECTIONS)
     across, left_across = modes(inner.mean(axis=0), few.row, _DIRECTIONS)
     chosen = np.outer(left_down, left_across) > _WORTH
