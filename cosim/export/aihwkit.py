@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -23,6 +22,7 @@ from compact_models.noise import noise_parameters, programming_sigma
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.behavioural.noise import NoiseLaws
 from cosim.export import aihwkit_text as text
+from cosim.export import class_name
 
 FloatArray = NDArray[np.floating[Any]]
 Form = Literal["piecewise", "soft_bounds"]
@@ -74,16 +74,12 @@ class AihwkitPreset:
         name : str
             Prefix of the classes in it; letters and digits.
         """
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,40}", name):
-            raise ParameterError(
-                thing="name of an aihwkit preset", value=name, limit="letters and digits"
-            )
 
         def arguments(values: dict[str, Any], indent: int) -> str:
             return "\n".join(f"{indent * ' '}{k}={v!r}," for k, v in values.items())
 
         return Template(text.MODULE).substitute(
-            name=name,
+            name=class_name(name),
             device_class=self.device_class,
             step_error=f"{100 * self.step_error:.3f}",
             spread_error=f"{100 * self.spread_error:.3f}",

@@ -9,15 +9,15 @@ subclasses. A drift model includes programming errors there, and replaces them f
 0 on.
 
 CrossSim is on no registry. The class was run in a copy of the parts of its source that it
-meets, at commits f4fe899, 5fb61d9 and 0a2eb1e (2026); ``read_noise_variance`` was not run in it.
+meets, as of commits f4fe899, 5fb61d9 and 0a2eb1e (2026), and passes
+``tests/integration/test_export_in_crosssim.py`` there; ``read_noise_variance`` was not run in it.
 Update laws go into tables for CrossSim 1 and 2: `cosim.export.crosssim_updates`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.behavioural.read_law import ReadLaw
+from cosim.export import class_name
 from cosim.export import crosssim_text as text
 from cosim.export.crosssim_updates import write_tables
 
@@ -73,14 +74,10 @@ class CrossSimModel:
     read_sigma: FloatArray
     errors: dict[str, float]
     notes: tuple[str, ...]
-    read_law: ReadLaw = field(default_factory=ReadLaw)
+    read_law: ReadLaw
 
     def source(self, name: str = "CmoHfox") -> str:
         """The model as a Python module; `name` is that of the class, letters and digits."""
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,40}", name):
-            raise ParameterError(
-                thing="name of a CrossSim model", value=name, limit="letters and digits"
-            )
 
         def show(values: Any) -> str:
             return json.dumps(np.round(values, 9).tolist())
@@ -93,7 +90,7 @@ class CrossSimModel:
         tables = ("targets", "programmed", "drift_mean", "drift_sigma", "read_sigma")
         return Template(module).substitute(
             {table: show(getattr(self, table)) for table in tables},
-            name=name,
+            name=class_name(name),
             notes="\n".join(f"- {n}" for n in self.notes),
             worst=f"{100 * max(self.errors.values()):.3f}",
             minimum=repr(self.minimum),

@@ -3,7 +3,8 @@
 CrossSim is on no registry: put a checkout of github.com/sandialabs/cross-sim on PYTHONPATH.
 Last passed with a copy of the parts of its source that a core of one array needs (parameters,
 `AnalogCore`, balanced, offset and numeric cores, devices, arrays without and with wires; no
-converters), at commits f4fe899, 5fb61d9 and 0a2eb1e of 2026.
+converters), as of commits f4fe899, 5fb61d9 and 0a2eb1e of 2026; the base of its parameters as of
+089c1a7, its backend as of 4907281.
 """
 
 import importlib.util
