@@ -34,13 +34,25 @@ class ${name}Noise(ReRamCMONoiseModel):
     """Laws of aihwkit's model of the device, in microsiemens, with other ends.
 
     aihwkit adds all of the published spread of relaxation to the programming noise, which is
-    part of it, and holds conductances within the window, which moves the mean near its ends.
+    part of it, holds conductances within the window, which moves the mean near its ends, and
+    takes the noisy weights at the ends for the ends of the window when it lets them relax.
     """
 
     def __init__(self):
         super().__init__(
 $inference
         )
+
+    def apply_programming_noise(self, weights):
+        """Noisy weights, and which conductances they stand for."""
+        noisy, _ = super().apply_programming_noise(weights)
+        return noisy, [self.g_converter.convert_to_conductances(weights)[1]]
+
+    def apply_drift_noise(self, weights, drift_noise_parameters, t_inference):
+        (scale,) = drift_noise_parameters
+        g_prog = (weights - scale["min"]) * scale["scale_ratio"] + self.g_min
+        g_drift = self.apply_drift_noise_to_conductance(g_prog, None, t_inference)
+        return self.g_converter.convert_back_to_weights(g_drift, scale)
 
     def apply_drift_noise_to_conductance(self, g_prog, drift_noise_param, t_inference):
         """Relaxation and one read `t_inference` seconds after programming."""

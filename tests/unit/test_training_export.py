@@ -226,16 +226,19 @@ def test_aihwkit_infers_with_the_mean_and_spread_of_the_laws(acceptance, tmp_pat
     model, rng = written(tmp_path).CmoHfoxInference().noise_model, np.random.default_rng(0)
     assert (model.g_min, model.g_max) == pytest.approx((9.0, 88.2))
     torch.manual_seed(0)
+    levels = np.array([9e-6, 45e-6, 88.2e-6])
+    target = np.repeat(levels[:, None], many, axis=1)
+    scale = 79.2e-6 / 2.0
+    weights, kept = model.apply_programming_noise(torch.tensor((target - 9e-6) / scale - 1.0))
     for time in (0.0, 1.0, 3600.0, 86400.0, 3.156e8):
-        for level in (9e-6, 45e-6, 88.2e-6):
-            target = np.full(many, level)
-            ours = laws.relax(laws.program(target, rng), time, rng.standard_normal(many))
-            if time:
-                ours = ours + laws.read_sigma(ours, time) * rng.standard_normal(many)
-            stored = model.apply_programming_noise_to_conductance(torch.tensor(target * 1e6))
-            found = model.apply_drift_noise_to_conductance(stored, None, time).numpy() * 1e-6
-            assert found.std() == pytest.approx(ours.std(), rel=0.025)
-            assert found.mean() == pytest.approx(ours.mean(), abs=6 * ours.std() / many**0.5)
+        ours = laws.relax(laws.program(target, rng), time, rng.standard_normal(target.shape))
+        if time:
+            ours = ours + laws.read_sigma(ours, time) * rng.standard_normal(target.shape)
+        found = (model.apply_drift_noise(weights, kept, time).numpy() + 1.0) * scale + 9e-6
+        assert found.std(axis=1) == pytest.approx(ours.std(axis=1), rel=0.025)
+        assert (found - target).mean(axis=1) == pytest.approx(
+            (ours - target).mean(axis=1), abs=6 * float(ours.std(axis=1).max()) / many**0.5
+        )
 
 
 @pytest.mark.slow
