@@ -137,8 +137,8 @@ def count_bits(typing_context: Any, word: Any) -> Any:
 @intrinsic
 def pulse_blocks(
     typing_context: Any, w: Any, planes: Any, numbers: Any, sides: Any, law: Any, noise: Any,
-    bounds: Any, gauss: Any, start: Any, column: Any, lanes: Any, read: Any, lumped: Any,
-    counter: Any,
+    bounds: Any, gauss: Any, up: Any, start: Any, column: Any, lanes: Any, read: Any,
+    lumped: Any, counter: Any,
 ) -> Any:  # fmt: skip
     """Pulses on the devices of one row, up to the first that needs single steps.
 
@@ -147,9 +147,11 @@ def pulse_blocks(
     w : float32 (inputs, outputs)
     planes : float32 (4, inputs, outputs)
     numbers, sides : int32
-        Pulses and signs (0 up, 1 down) by column, room for a multiple of 16.
+        Pulses and signs by column, room for a multiple of 16.
     law, noise, bounds, gauss
         As everywhere; `gauss` the table of normal numbers.
+    up : int32
+        The sign that raises.
     start, column : int64
         First element of the row; column to begin with, a multiple of 16.
     lanes : int32
@@ -172,7 +174,8 @@ def pulse_blocks(
         return None  # Places in memory are counted below.
     kinds: Any = types
     signature = kinds.Tuple((types.uint64, types.int64, types.int32))(
-        *arrays, types.int64, types.int64, types.int32, types.int32, types.float32, types.uint64,
+        *arrays, types.int32, types.int64, types.int64, types.int32, types.int32, types.float32,
+        types.uint64,
     )  # fmt: skip
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -199,7 +202,8 @@ class _Row:
     ) -> None:
         self.v, self.wide = v, wide
         self.w, self.planes, self.numbers, self.sides, law, noise, bounds, self.gauss = arrays
-        self.start, self.column, self.lanes, self.read, lumped, self.counter = rest
+        up, self.start, self.column, self.lanes, self.read, lumped, self.counter = rest
+        self.up = v.spread(_VI, up)
         self.size, self.columns, knots = sizes
         b = v.b
 
@@ -322,8 +326,8 @@ class _Row:
     ) -> tuple[Any, Any]:
         """Counter afterwards, and the lanes that need single steps."""
         v, b = self.v, self.v.b
-        zero, none = v.constant(_VF, 0.0), v.constant(_VI, 0)
-        down = b.icmp_signed("!=", b.load(v.place(self.sides, column, _VI), align=4), none)
+        zero = v.constant(_VF, 0.0)
+        down = b.icmp_signed("!=", b.load(v.place(self.sides, column, _VI), align=4), self.up)
         many = b.sitofp(count, _VF)
         relative = b.select(down, self.noise[1], self.noise[0])
         floor = b.select(down, self.noise[3], self.noise[2])

@@ -10,8 +10,17 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from cosim.network.blocks import count_bits
-from cosim.network.pulses import mean_step, pulse_each, pulse_row, some_pulses, whole_blocks
+from cosim.network.blocks import count_bits, pulse_blocks
+from cosim.network.pulses import (
+    ALL,
+    LUMPED,
+    mean_step,
+    pulse_each,
+    pulse_rest,
+    some_pulses,
+    whole_blocks,
+)
+from cosim.network.random import GAUSS
 from cosim.network.trains import LONGEST_TRAIN, bit_train, train_length
 
 __all__ = ["LONGEST_TRAIN", "bit_train", "mixed_batch", "pulse_each", "pulse_outer", "sgd_batch"]
@@ -59,11 +68,10 @@ def pulse_outer(
     room = whole_blocks(size)
     words = np.zeros(room, np.uint64)
     numbers = np.zeros(room, np.int32)
-    same, opposite = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    negative = np.zeros(room, np.int32)
     for j in range(size):
         words[j] = bits_d[j]
-        same[j] = d[j] < 0.0
-        opposite[j] = 1 - same[j]
+        negative[j] = d[j] < 0.0
     total = 0
     for i in range(x.shape[0]):
         own = bits_x[i]
@@ -72,8 +80,17 @@ def pulse_outer(
         found = together(own, words, numbers)
         if found > 0:
             total += found
-            sides = opposite if x[i] < 0.0 else same
-            pulse_row(i, w, planes, law, noise, bounds, numbers, sides, np.int32(0), rng)
+            # As `pulse_row`, whose call would count references to every array, row by row.
+            up = np.int32(x[i] < 0.0)
+            rng[0], k, hard = pulse_blocks(
+                w, planes, numbers, negative, law, noise, bounds, GAUSS, up, i * size, 0, ALL,
+                np.int32(0), LUMPED, rng[0],
+            )  # fmt: skip
+            if hard != 0:
+                pulse_rest(
+                    k, hard, i, w, planes, law, noise, bounds, numbers, negative, up,
+                    np.int32(0), rng,
+                )  # fmt: skip
     if half > 0.0:
         disturb(w, planes, law, bounds, x, d, half, bits_x, bits_d)
     return total

@@ -19,6 +19,7 @@ from cosim.network.random import GAUSS, next_gauss
 # Several coincidences of one train move a device in one step as long as they cannot
 # take it further than this share of its window; the error is of second order in it.
 LUMPED = np.float32(0.02)
+ALL = np.int32((1 << LANES) - 1)
 
 
 @nb.njit(inline="always", error_model="numpy")
@@ -75,31 +76,44 @@ def lowest_bit(word: Any) -> Any:
     return place
 
 
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(cache=True, error_model="numpy")
 def pulse_row(
     row: Any, w: Any, planes: Any, law: Any, noise: Any, bounds: Any, numbers: Any, sides: Any,
-    read: Any, rng: Any,
+    up: Any, read: Any, rng: Any,
 ) -> None:  # fmt: skip
     """Pulses on the devices of one row: the same as `some_pulses` one after the other.
 
     Parameters
     ----------
     numbers, sides : int32
-        Pulses and signs (0 up, 1 down) of every column, zeros up to `whole_blocks`.
+        Pulses and signs of every column, zeros up to `whole_blocks`.
+    up : int32
+        The sign that raises.
     read : int32
         1 where a random number is left out before every column, pulsed or not; else 0.
     """
-    size = w.shape[1]
-    k, lanes = 0, np.int32((1 << LANES) - 1)
-    while k < size:
+    rng[0], k, hard = pulse_blocks(
+        w, planes, numbers, sides, law, noise, bounds, GAUSS, up, row * w.shape[1], 0, ALL, read,
+        LUMPED, rng[0],
+    )  # fmt: skip
+    if hard != 0:
+        pulse_rest(k, hard, row, w, planes, law, noise, bounds, numbers, sides, up, read, rng)
+
+
+@nb.njit(cache=True, error_model="numpy")
+def pulse_rest(
+    k: Any, hard: Any, row: Any, w: Any, planes: Any, law: Any, noise: Any, bounds: Any,
+    numbers: Any, sides: Any, up: Any, read: Any, rng: Any,
+) -> None:  # fmt: skip
+    """What `pulse_blocks` left of a row: devices in `hard` from column `k` on, and the rest."""
+    while hard != 0:
+        j = k + lowest_bit(hard)
+        some_pulses(w, row, j, numbers[j], sides[j] == up, planes, law, noise, bounds, rng)
+        lanes = ALL & ~np.int32((2 << (j - k)) - 1)
         rng[0], k, hard = pulse_blocks(
-            w, planes, numbers, sides, law, noise, bounds, GAUSS, row * size, k, lanes, read,
-            LUMPED, rng[0],
+            w, planes, numbers, sides, law, noise, bounds, GAUSS, up, row * w.shape[1], k, lanes,
+            read, LUMPED, rng[0],
         )  # fmt: skip
-        if hard != 0:
-            j = k + lowest_bit(hard)
-            some_pulses(w, row, j, numbers[j], sides[j] == 0, planes, law, noise, bounds, rng)
-            lanes = np.int32((1 << LANES) - 1) & ~np.int32((2 << (j - k)) - 1)
 
 
 @nb.njit(cache=True, error_model="numpy")

@@ -45,7 +45,8 @@ def quiet_row(
         sides[j] = n < 0
         found += abs(n)
     # Every reading takes a random number, also where it has no noise.
-    pulse_row(row, c, c_planes, c_law, c_noise, c_bounds, numbers, sides, np.int32(1), rng)
+    up, read = np.int32(0), np.int32(1)
+    pulse_row(row, c, c_planes, c_law, c_noise, c_bounds, numbers, sides, up, read, rng)
     return found
 
 

@@ -33,7 +33,7 @@ def test_rows_of_pulses_are_single_pulses_in_turn(device):
         numbers[:21], sides[:21] = np.abs(counts[row]), counts[row] < 0
         pulses.pulse_row(
             row, many.w, many.planes, many.law, many.noise, many.bounds, numbers, sides,
-            np.int32(0), many.rng,
+            np.int32(0), np.int32(0), many.rng,
         )  # fmt: skip
     assert np.array_equal(one.w, many.w)
     assert one.rng == many.rng
