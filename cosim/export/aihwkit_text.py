@@ -31,11 +31,11 @@ def ${name}Training():
 
 
 class ${name}Noise(ReRamCMONoiseModel):
-    """Laws of aihwkit's model of the device, in microsiemens, with other ends.
+    """aihwkit's model of the device, in microsiemens, with three corrections.
 
     aihwkit adds all of the published spread of relaxation to the programming noise, which is
-    part of it, holds conductances within the window, which moves the mean near its ends, and
-    takes the noisy weights at the ends for the ends of the window when it lets them relax.
+    part of it; it holds conductances within the window, which moves the mean near the ends; and
+    it lets weights relax as if the outermost noisy ones were the ends of the window.
     """
 
     def __init__(self):
