@@ -132,6 +132,7 @@ def _kirchhoff(array: Any) -> np.ndarray:
     from scipy.optimize import root
 
     from compact_models import load_model
+    from compact_models.errors import ModelError
 
     reram, nmos = load_model("cmo_hfox"), load_model("nmos_3v3")
     edges = [(u, v, e) for u, v, e in array.graph().edges(data=True) if e["conducts"]]
@@ -170,6 +171,10 @@ def _kirchhoff(array: Any) -> np.ndarray:
         )
         guess[ends[1]] *= 0.02
         found = root(leaving, guess, tol=1e-12)
+        if not found.success:
+            raise ModelError(
+                thing="Kirchhoff's law finds no potentials of the array", value=found.message
+            )
         return [
             sum(
                 g * (potential(u, found.x) - potential(v, found.x)) * (1 if v == f"sl{j}" else -1)

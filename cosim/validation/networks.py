@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cosim.errors import DataError
 from cosim.validation.table import Measured
 
 Figures = Mapping[str, Measured | float]
@@ -27,7 +28,11 @@ def _accuracy(name: str, algorithm: str, arm: str = "") -> Measured | None:
         ]
     values = 100.0 * np.array([float(row["accuracy"]) for row in rows])
     if not values.size:
-        return None
+        raise DataError(
+            thing="a committed table of trainings lacks its rows",
+            value=table.name,
+            limit=f"arm {arm!r}, algorithm {algorithm!r}, split 'test'",
+        )
     return Measured(
         value=float(values.mean()),
         note=f"recorded: {table.name}, {values.size} seeds, {values.min():.2f} to "
@@ -48,7 +53,6 @@ def trainings(quick: bool) -> Figures:
 
 def spirit(quick: bool) -> Figures:
     """The spiking chip on all test images; nothing where the images are not there."""
-    from cosim.errors import DataError
     from cosim.experiments.spirit import Spirit
     from cosim.network.datasets import mnist
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cosim.errors import CosimError
+from cosim.errors import CosimError, SimulatorNotFound
 from cosim.report import Plot, Section, write_page
 from cosim.validation.curves import CURVES
 from cosim.validation.table import RUNGS, TAGS, Row, Verdict
@@ -36,18 +36,21 @@ def sections(rows: Sequence[Row], worse: Sequence[Row], quick: bool) -> list[Sec
             problems=tuple(f"{r.quantity} passed in the baseline and does not now" for r in worse),
         )
     ]
-    plots, problems = [], []
+    plots, absent, problems = [], [], []
     for name, draw in CURVES.items():
         started = time.monotonic()
         try:
             figure, caption = draw(quick)
-        except (CosimError, ModuleNotFoundError) as error:
+        except (SimulatorNotFound, ModuleNotFoundError) as error:
+            absent.append(f"no curve {name}: {error}")
+            continue
+        except CosimError as error:
             problems.append(f"no curve {name}: {error}")
             continue
         plots.append(Plot(name=name, caption=caption, figure=figure, wide=name in WIDE))
         print(f"curve {name}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
     parts.append(
-        Section(title="Curves", plots=tuple(plots), text=" ".join(problems) if problems else "")
+        Section(title="Curves", plots=tuple(plots), text=" ".join(absent), problems=tuple(problems))
     )
     for rung in RUNGS:
         mine = [r for r in rows if r.rung == rung]
@@ -85,6 +88,6 @@ def sections(rows: Sequence[Row], worse: Sequence[Row], quick: bool) -> list[Sec
 def write(rows: Sequence[Row], worse: Sequence[Row], folder: Path, quick: bool) -> Path:
     """Write ``index.html`` with its pictures into `folder`, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    return write_page(
-        folder, title="Validation", sections=sections(rows, worse, quick), problems=()
-    )
+    parts = sections(rows, worse, quick)
+    problems = [problem for part in parts for problem in part.problems]
+    return write_page(folder, title="Validation", sections=parts, problems=problems)

@@ -205,17 +205,3 @@ def products_through_wires(quick: bool) -> Mapping[str, Measured | float]:
         "product_wires_pairs": _over(product_error(draws=draws, **pairs)),
         "product_wires_pairs_10y": _over(product_error(draws=draws, time=TEN_YEARS, **pairs)),
     }
-
-
-def array_at_its_best(quick: bool) -> Mapping[str, Measured | float]:
-    """Products through all wires, read with everything that a periphery can do about them."""
-    from cosim.validation.product_budget import BudgetProduct, columns
-
-    found: dict[str, Measured | float] = {}
-    for name in ("1s", "10y"):
-        # 100 inputs calibrate the columns, 100 others are judged, as many as published.
-        case = BudgetProduct(time=TIMES[name], count=200, references=8, ends="both")
-        found[f"product_array_best_{name}"] = columns(case).error(
-            bound=10.0, averaged=True, weighted=True, against_rounded=True
-        )
-    return found

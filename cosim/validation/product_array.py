@@ -20,6 +20,13 @@ READ_VOLTAGE = 0.2
 BITS = 6
 
 
+def weighted_bits(current: Floats) -> Floats:
+    """Return currents of whole inputs, shape (count, columns), from reads bit by bit."""
+    worth = 2.0 ** np.arange(BITS - 1) / (2 ** (BITS - 1) - 1)
+    reads = current.reshape(-1, BITS - 1, current.shape[1])
+    return np.asarray(np.einsum("b,ibc->ic", worth, reads))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArrayProduct:
     """One programmed matrix in an array of 1T1R cells, and the inputs it multiplies.
@@ -42,6 +49,8 @@ class ArrayProduct:
         read at a voltage in proportion, which the curved characteristic of the device distorts.
     count : int
         Inputs.
+    read_noise : bool
+        Devices are read with their noise.
     seed : int
         The same seed gives the same matrix, inputs and deviations at every time and wire.
     """
@@ -53,7 +62,12 @@ class ArrayProduct:
     scheme: Literal["reference", "differential"] = "reference"
     coding: Literal["bits", "amplitude"] = "bits"
     count: int = 10
+    read_noise: bool = True
     seed: int = SEED
+
+    def order(self) -> NDArray[np.intp]:
+        """Return the columns of devices in their places; -1 is the last, a reference."""
+        return np.arange(self.size + 1 if self.scheme == "reference" else 2 * self.size)
 
     def draw(self) -> tuple[Floats, Floats, Floats]:
         """Return weights, exact inputs, and conductances of the cells [S] at `time`."""
@@ -64,10 +78,15 @@ class ArrayProduct:
         rng = np.random.default_rng(self.seed)
         weights = rng.uniform(-1.0, 1.0, (self.size, self.size))
         inputs = rng.uniform(-1.0, 1.0, (self.count, self.size))
-        target = weights_to_conductances(weights, soft_bounds(), self.scheme, 1.0)
+        target = weights_to_conductances(weights, soft_bounds(), self.scheme, 1.0)[:, self.order()]
         programmed = noise.programmed(target, rng, self.acceptance_range)
         kept = noise.relaxed(programmed, self.time, rng.standard_normal(target.shape))
-        return weights, inputs, np.asarray(noise.read(kept, self.time, rng), dtype=float)
+        seen = noise.read(kept, self.time, rng) if self.read_noise else kept
+        return weights, inputs, np.asarray(seen, dtype=float)
+
+    def rounded(self) -> Floats:
+        """Return the inputs as the converter rounds them, shape (count, size)."""
+        return np.asarray(Converter(bits=BITS, bound=1.0).convert(self.draw()[1]), dtype=float)
 
     def reading(self) -> Any:
         """Return the `Read` experiment."""
@@ -97,7 +116,7 @@ class ArrayProduct:
 
     def voltages(self) -> Floats:
         """Return the voltages of all reads, one row a read [V]."""
-        rounded = np.asarray(Converter(bits=BITS, bound=1.0).convert(self.draw()[1]), dtype=float)
+        rounded = self.rounded()
         if self.coding == "amplitude":
             return rounded * READ_VOLTAGE
         whole = np.rint(np.abs(rounded) * (2 ** (BITS - 1) - 1)).astype(int)
@@ -108,9 +127,7 @@ class ArrayProduct:
     def outputs(self, current: Floats) -> Floats:
         """Return products in weight units from source-line currents [A], 8 bits each."""
         if self.coding == "bits":
-            worth = 2.0 ** np.arange(BITS - 1) / (2 ** (BITS - 1) - 1)
-            reads = current.reshape(-1, BITS - 1, current.shape[1])
-            current = np.einsum("b,ibc->ic", worth, reads)
+            current = weighted_bits(current)
         if self.scheme == "reference":
             columns, unit = current[:, :-1] - current[:, -1:], 0.5
         else:

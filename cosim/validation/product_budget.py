@@ -8,7 +8,7 @@ of the inputs, noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.behavioural.converters import Converter
-from cosim.validation.product_array import BITS, HIGHEST, LOWEST, READ_VOLTAGE, ArrayProduct
+from cosim.validation.product import TIMES
+from cosim.validation.product_array import (
+    HIGHEST,
+    LOWEST,
+    READ_VOLTAGE,
+    ArrayProduct,
+    weighted_bits,
+)
+from cosim.validation.table import Measured
 
 Floats = NDArray[np.float64]
 AUTHORS_BOUND = 15.0
@@ -35,35 +43,17 @@ class BudgetProduct(ArrayProduct):
         last at the far end. Scheme "reference" alone.
     ends : {"start", "both"}
         Of bit and source lines that are driven and sensed.
-    read_noise : bool
-        Devices are read with their noise.
     """
 
     references: int = 1
     ends: Literal["start", "both"] = "start"
-    read_noise: bool = True
 
     def order(self) -> NDArray[np.intp]:
-        """Return the columns of :meth:`ArrayProduct.draw` in their places; -1 is a reference."""
+        """Return the columns in their places; -1 is a reference."""
         if self.scheme != "reference":
-            return np.arange(2 * self.size)
+            return super().order()
         blocks = np.array_split(np.arange(self.size), self.references)
         return np.concatenate([np.append(b, -1) for b in blocks])
-
-    def draw(self) -> tuple[Floats, Floats, Floats]:
-        """Return weights, exact inputs, and conductances of the cells [S] at `time`."""
-        from compact_models import noise
-        from cosim.behavioural.device import soft_bounds
-        from cosim.behavioural.tile import weights_to_conductances
-
-        rng = np.random.default_rng(self.seed)
-        weights = rng.uniform(-1.0, 1.0, (self.size, self.size))
-        inputs = rng.uniform(-1.0, 1.0, (self.count, self.size))
-        target = weights_to_conductances(weights, soft_bounds(), self.scheme, 1.0)[:, self.order()]
-        programmed = noise.programmed(target, rng, self.acceptance_range)
-        kept = noise.relaxed(programmed, self.time, rng.standard_normal(target.shape))
-        seen = noise.read(kept, self.time, rng) if self.read_noise else kept
-        return weights, inputs, np.asarray(seen, dtype=float)
 
     def reading(self) -> Any:
         """Return the `Read` experiment."""
@@ -74,10 +64,6 @@ class BudgetProduct(ArrayProduct):
         plain = super().reading()
         drive = replace(plain.array.drive, bit_line=self.ends, source_line=self.ends)
         return Read(plain.array.replace(drive=drive), inputs=self.voltages())
-
-    def rounded(self) -> Floats:
-        """Return the inputs as the converter rounds them, shape (count, size)."""
-        return np.asarray(Converter(bits=BITS, bound=1.0).convert(self.draw()[1]), dtype=float)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,9 +134,7 @@ class Columns:
 def columns(case: BudgetProduct) -> Columns:
     """Solve a product on the array rung."""
     found = case.reading().run(simulator="native", seed=case.seed, progress=False)
-    worth = 2.0 ** np.arange(BITS - 1) / (2 ** (BITS - 1) - 1)
-    current = np.asarray(found.current, dtype=float)
-    current = np.einsum("b,ibc->ic", worth, current.reshape(-1, BITS - 1, current.shape[1]))
+    current = weighted_bits(np.asarray(found.current, dtype=float))
     current = current / ((HIGHEST - LOWEST) * READ_VOLTAGE)
     weights, inputs, _ = case.draw()
     shared: dict[str, Any] = {"exact": inputs @ weights, "rounded": case.rounded() @ weights}
@@ -253,3 +237,15 @@ def parts(time: float = 1.0, size: int = 64, count: int = 400) -> dict[str, floa
         "read": read * length,
         "shift": shift * length,
     }
+
+
+def array_at_its_best(quick: bool) -> Mapping[str, Measured | float]:
+    """Products through all wires, read with everything that a periphery can do about them."""
+    found: dict[str, Measured | float] = {}
+    for name in ("1s", "10y"):
+        # 100 inputs calibrate the columns, 100 others are judged, as many as published.
+        case = BudgetProduct(time=TIMES[name], count=200, references=8, ends="both")
+        found[f"product_array_best_{name}"] = columns(case).error(
+            bound=10.0, averaged=True, weighted=True, against_rounded=True
+        )
+    return found

@@ -7,13 +7,13 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from compact_models.errors import ConfigError, CosimError, DataError, best_matches
+from cosim.errors import ConfigError, CosimError, DataError, SimulatorNotFound, best_matches
 
 FOLDER = Path(__file__).parent
 RUNGS = ("device", "circuit", "array", "behaviour")
@@ -24,6 +24,8 @@ TAGS = {
     "C": "computed from primary",
     "O": "our own requirement",
 }
+OWN = ("compact_models", "cosim", "netlists")
+"""A module of ours that is missing is no extra of the user's."""
 KINDS = ("input", "calibrated", "predicted", "required")
 
 
@@ -157,7 +159,7 @@ def load_rows(path: Path | None = None) -> list[Row]:
                 value=name,
                 next_step=best_matches(name, known),
             )
-        missing = {f.name for f in fields(Row)[:11]} - set(entry)
+        missing = {f.name for f in fields(Row) if f.default is MISSING} - set(entry)
         if missing:
             raise ConfigError(
                 thing=f"row '{entry.get('id')}' lacks a key", value=sorted(missing)[0]
@@ -223,12 +225,14 @@ def validate(
                 else:
                     judged[row.id] = replace(row, note="not computed in this form")
         except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] in OWN:
+                raise
             for row in members:
                 judged[row.id] = replace(row, note=f"needs {error.name}")
         except CosimError as error:
             verdict = Verdict.FAILED
             note = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            if type(error).__name__ == "SimulatorNotFound":
+            if isinstance(error, SimulatorNotFound):
                 verdict = Verdict.NOT_RUN
             for row in members:
                 judged[row.id] = replace(row, verdict=verdict, note=note)

@@ -105,6 +105,26 @@ def test_a_missing_extra_is_not_a_failure(monkeypatch):
     assert "skfem" in found.note
 
 
+def test_a_missing_module_of_ours_is_no_missing_extra(monkeypatch):
+    def load(family):
+        raise ModuleNotFoundError("no", name="cosim.validation.gone")
+
+    monkeypatch.setattr(table, "_load", load)
+    with pytest.raises(ModuleNotFoundError):
+        table.validate(progress=False, rows=[ROW])
+
+
+def test_a_committed_table_without_its_rows_is_an_error(monkeypatch, tmp_path):
+    from cosim.errors import DataError
+    from cosim.validation import networks
+
+    monkeypatch.setattr(networks, "EXAMPLES", tmp_path)
+    assert networks.trainings(True) == {}
+    (tmp_path / "train_mnist_results.csv").write_text("arm,algorithm,split,accuracy\n")
+    with pytest.raises(DataError, match="lacks its rows"):
+        networks.trainings(True)
+
+
 def test_quick_and_rung_choose_rows(monkeypatch):
     monkeypatch.setattr(table, "_load", lambda family: lambda quick: {"one": 5.0})
     slow = replace(ROW, id="slow", quick=False)
@@ -190,8 +210,10 @@ def test_the_page_has_every_row_and_survives_a_curve_that_fails(monkeypatch, tmp
         replace(ROW, id="two", quantity="another figure", rung="array"),
     ]
     text = page.write(rows, [rows[0]], tmp_path, quick=True).read_text()
-    for part in ("a figure", "another figure", "so so", "nothing settles", "passed in the"):
+    for part in ("a figure", "another figure", "so so", "passed in the"):
         assert part in text
+    assert "Not to be trusted: no curve broken" in text
+    assert "nothing settles" in text
     assert (tmp_path / "relaxation.png").stat().st_size > 5000
 
 
