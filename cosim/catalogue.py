@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, Field, Strict, ValidationInfo, 
 
 from cosim.errors import ConfigError, CosimError, best_matches
 from cosim.quantities import read_quantity
+from cosim.tables import Table, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +132,6 @@ def settings(name: str) -> tuple[Setting, ...]:
 @lru_cache(maxsize=64)
 def settings_model(name: str) -> type[BaseModel]:
     """Pydantic model of the table of experiment `name`; every key is optional and checked."""
-    from cosim.tables import Table, Text, checked_text
-
     cls = entry(name).load()
     hints = typing.get_type_hints(cls)
     fields: dict[str, Any] = {}
@@ -144,13 +143,7 @@ def settings_model(name: str) -> type[BaseModel]:
         elif setting.kind == "texts":
             kind = Annotated[tuple[Text, ...], Strict(False)]
         elif setting.kind == "text":
-
-            def check(value: Any) -> str:
-                if not isinstance(value, str):
-                    raise ValueError("text is expected")
-                return checked_text(value)
-
-            kind = Annotated[str, BeforeValidator(check)]
+            kind = Text
         else:
             kind = hints[setting.name]
         fields[setting.name] = (kind, Field(default=None))

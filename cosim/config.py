@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from cosim import catalogue
 from cosim.errors import ConfigError, best_matches
 from cosim.tables import (
     DOT_COMMAND,
@@ -197,16 +198,12 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
     source : str
         Named in error texts.
     """
-    from cosim import catalogue
-
-    EXPERIMENTS = catalogue.EXPERIMENTS
-
     _refuse_hostile(content, source)
     chosen = content.get("experiment")
     if chosen is None:
         raise ConfigError(
             thing=f"{source} does not say which experiment to run",
-            next_step=f'Add experiment = "..." with one of: {", ".join(EXPERIMENTS)}',
+            next_step=f'Add experiment = "..." with one of: {", ".join(catalogue.EXPERIMENTS)}',
         )
     names = [chosen] if isinstance(chosen, str) else chosen
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
@@ -214,11 +211,16 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
             thing=f"{source}: experiment is not a name or a list of names", value=chosen
         )
     for name in names:
-        if name not in EXPERIMENTS:
+        if name == "train":
+            raise ConfigError(
+                thing=f"{source} is a training study",
+                next_step=f"Run it with: cosim train {source}",
+            )
+        if name not in catalogue.EXPERIMENTS:
             raise ConfigError(
                 thing=f"{source}: no experiment of that name",
                 value=name,
-                next_step=best_matches(name, EXPERIMENTS),
+                next_step=best_matches(name, catalogue.EXPERIMENTS),
             )
     if len(set(names)) != len(names) or not names:
         raise ConfigError(
@@ -232,7 +234,7 @@ def read_study(content: dict[str, Any], *, source: str = "study") -> StudyFile:
             continue
         if key not in names:
             step = best_matches(key, sorted(known) + names)
-            if key in EXPERIMENTS:
+            if key in catalogue.EXPERIMENTS:
                 step = f"Add '{key}' to experiment, or remove its table"
             raise ConfigError(thing=f"{source} has an unknown key", value=key, next_step=step)
         if not isinstance(value, dict):

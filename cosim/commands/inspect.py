@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json
+from cosim.commands.train_keys import TRAIN, show_training
 from cosim.errors import ConfigError, best_matches
 from cosim.text import table
 
@@ -49,7 +50,8 @@ def _listing() -> dict[str, dict[str, str]]:
         "selectors": dict(SELECTORS),
         "experiments": {
             n: (e.load().__doc__ or "").strip().split("\n")[0] for n, e in EXPERIMENTS.items()
-        },
+        }
+        | {TRAIN: "Train networks on device arrays, with cosim train."},
         "simulators": {
             "ngspice": "circuit rung: every cell, transistor and wire, in time",
             "vacask": "circuit rung: the same compiled devices, another simulator",
@@ -126,8 +128,10 @@ def show(name: str, as_json: bool) -> int:
         _show_parameters(ParameterSet.load(name), as_json)
     elif name in EXPERIMENTS:
         _show_experiment(name, as_json)
+    elif name == TRAIN:
+        show_training(as_json)
     else:
-        known = [*model_names(), *available(), *EXPERIMENTS]
+        known = [*model_names(), *available(), *EXPERIMENTS, TRAIN]
         raise ConfigError(
             thing="nothing to show of that name",
             value=name[:60],

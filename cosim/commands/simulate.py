@@ -9,6 +9,7 @@ import click
 
 from cosim.commands.output import RIGHT, UNTRUSTED, json_option, print_json, refuse_inputs
 from cosim.config import load_study
+from cosim.errors import ConfigError
 
 _study = click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -94,6 +95,12 @@ def report(result: Path, output: Path | None, as_json: bool) -> int:
     """
     from cosim.pipeline import report_result
 
+    if (result / "results.json").is_file() and not list(result.glob("*.nc")):
+        raise ConfigError(
+            thing="this is the result of a training study",
+            value=str(result),
+            next_step=f"cosim train STUDY -o {shlex.quote(str(result))} draws it again",
+        )
     outcome = report_result(result, output)
     if as_json:
         print_json({

@@ -20,6 +20,7 @@ from cosim.errors import (
     NotConverged,
     SimulatorNotFound,
 )
+from cosim.network.settings import TrainConfig
 from cosim.pipeline import Outcome
 from cosim.published import Figure, published
 
@@ -124,6 +125,24 @@ def test_a_reader_that_went_away_is_no_failure(
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(sys, stream, getattr(sys, stream))
     assert cli.run(["run", str(_study(tmp_path)), "-o", str(tmp_path / "out")]) == 0
+
+
+def test_keys_of_a_training_study_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["show", "train", "--json"]) == 0
+    tables = _json(capsys)["tables"]
+    assert set(tables["train"]) == set(TrainConfig.model_fields)
+    assert tables["train"]["algorithms"]["allowed"].startswith("list: fp | sgd")
+    assert tables["train.device"]["half_select"]["allowed"] == "number, at least 0, at most 1"
+    assert cli.run(["show", "train"]) == 0
+    assert "table [train.inference]" in capsys.readouterr().out
+
+
+def test_report_of_a_training_names_the_verb_that_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results.json").write_text("{}")
+    assert cli.run(["report", str(tmp_path)]) == 2
+    assert "cosim train STUDY" in capsys.readouterr().err
 
 
 def test_no_output_replaces_what_is_read(

@@ -127,6 +127,11 @@ def test_a_study_without_experiment_says_which_there_are() -> None:
         read_study({"seed": 1})
 
 
+def test_a_training_study_says_which_verb_runs_it() -> None:
+    with pytest.raises(ConfigError, match=r"cosim train a\.toml"):
+        read_study({"experiment": "train", "train": {}}, source="a.toml")
+
+
 HOSTILE = [
     {"title": "x\n.control\nshell touch owned\n.endc"},
     {"title": "innocent .control"},
