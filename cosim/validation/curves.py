@@ -5,26 +5,12 @@ Every function takes ``quick`` and returns one matplotlib figure and what it sho
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from cosim.validation.product import SEED, TEN_YEARS, TIMES, product_error
-
-Floats = NDArray[np.float64]
-Drawn = tuple[Any, str]
-OURS, THEIRS, GREY = "#1f5fa8", "#d1611b", "#777777"
-
-
-def _figure(width: float = 6.0, height: float = 4.2) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axis = figure.subplots()
-    axis.grid(color="#dddddd", linewidth=0.6)
-    axis.set_axisbelow(True)
-    return figure, axis
+from cosim.published import published
+from cosim.validation.array_curves import product_size, product_time, settling
+from cosim.validation.curve_frame import GREY, OURS, THEIRS, Drawn, blank
+from cosim.validation.product import SEED, TEN_YEARS
 
 
 def forming(quick: bool) -> Drawn:
@@ -34,15 +20,15 @@ def forming(quick: bool) -> Drawn:
     from cosim.validation.cell import PAPER
     from cosim.validation.circuit import _formed
 
-    figure, axis = _figure()
+    figure, axis = blank()
     share = np.linspace(0.02, 0.98, 60)
     rows = 4 if quick else 8
     cells = [("cmo_hfox", rows, 4, "nmos_3v3", "130 nm, foundry card's transistor", "o"),
              ("cmo_hfox", rows, 4, PAPER, "130 nm, paper's transistor", "^")]  # fmt: skip
-    laws = [(3.17, 0.075, "130 nm", "-")]
+    laws = [("forming_voltage_reram", "forming_sigma", "130 nm", "-")]
     if not quick:
         cells.append(("cmo_hfox_350nm", 5, 5, "nmos_3v3", "350 nm, of the 1T1R", "s"))
-        laws.append((2.84, 0.13, "350 nm", "--"))
+        laws.append(("forming_voltage_350nm", "forming_sigma_350nm", "350 nm", "--"))
     for name, n, m, transistor, label, mark in cells:
         dataset = _formed(name, n, m, False, transistor)
         variable = "forming_voltage" if name.endswith("350nm") else "reram_forming_voltage"
@@ -50,7 +36,8 @@ def forming(quick: bool) -> Drawn:
         place = (np.arange(ours.size) + 0.5) / ours.size
         axis.plot(ours, 100 * place, mark, color=OURS, markersize=4, label=f"ours, {label}",
                   fillstyle="none" if transistor == PAPER else "full")  # fmt: skip
-    for mean, sigma, label, line in laws:
+    for middle, width, label, line in laws:
+        mean, sigma = published(middle).value, published(width).value
         text = f"published, {label}: {mean:g} V, sigma {sigma * 1e3:.0f} mV"
         axis.plot(mean + sigma * ndtri(share), 100 * share, line, color=THEIRS, label=text)
     axis.set_ylim(0, 132)
@@ -69,7 +56,7 @@ def open_loop(quick: bool) -> Drawn:
     from cosim.experiments.open_loop import OpenLoop
     from cosim.validation.cell import CELLS, _access, _population
 
-    figure, axis = _figure(9.0, 3.8)
+    figure, axis = blank(9.0, 3.8)
     said = []
     names = ("foundry card's transistor", "paper's transistor", "the same in place of R_s")
     for name, (transistor, values), colour in zip(
@@ -86,12 +73,11 @@ def open_loop(quick: bool) -> Drawn:
             f"{name}: N_states {found.n_states.mean():.0f}, skew {100 * found.skew.mean():.0f} %, "
             f"NSR {100 * found.nsr.mean():.0f} %"
         )
-    for level, text in (
-        (92.0, "computed from the published parameters: 92"),
-        (18.0, "computed: 18"),
-    ):
+    for end, above in (("maximum", 4.0), ("minimum", -8.0)):
+        level = published(f"open_loop_{end}").value * 1e6
+        text = f"computed from the published parameters: {level:g}"
         axis.axhline(level, color=THEIRS, linestyle="--", linewidth=1.0)
-        axis.text(420, level + (4.0 if level > 50 else -8.0), text, color=THEIRS, fontsize=8)
+        axis.text(420, level + above, text, color=THEIRS, fontsize=8)
     axis.set_xlabel("pulse")
     axis.set_ylabel("conductance [uS]")
     axis.set_xlim(0, pulse[-1])
@@ -99,7 +85,9 @@ def open_loop(quick: bool) -> Drawn:
     axis.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
     return figure, (
         f"Open-loop response to 2 x (400 up, 400 down) and 500 alternating pulses: {many.size} "
-        "devices in blue, means over devices. Published: N_states 22, skew 61 %, NSR 90 %. "
+        "devices in blue, means over devices. Published: "
+        f"N_states {published('n_states').value:g}, skew {published('skew').value:g} %, "
+        f"NSR {published('nsr').value:g} %. "
         + "; ".join(said)
         + "."
     )
@@ -114,7 +102,8 @@ def levels(quick: bool) -> Drawn:
     dataset = job.program_cells(seed=1)
     return plot_levels(dataset), (
         f"35 levels programmed by the closed loop at 0.2 %, {job.devices} devices a "
-        f"level, {float(dataset.pulses.mean()):.0f} pulses on average (published 89)."
+        f"level, {float(dataset.pulses.mean()):.0f} pulses on average "
+        f"(published {published('pulses_tight').value:g})."
     )
 
 
@@ -128,7 +117,7 @@ def relaxation(quick: bool) -> Drawn:
     programmed = noise.programmed(target, rng)
     times = np.geomspace(1.0, TEN_YEARS, 18)
     kept = [noise.relaxed(programmed, float(t), deviate) - target for t in times]
-    figure, axis = _figure()
+    figure, axis = blank()
     line = np.geomspace(1.0, TEN_YEARS, 100)
     for values, law, label in (
         ([k.mean() for k in kept], noise.relaxation_mean(line), "mean shift"),
@@ -147,81 +136,6 @@ def relaxation(quick: bool) -> Drawn:
     return figure, "Relaxation of a level at 50 uS: input laws, reproduced by the draws."
 
 
-def product_time(quick: bool) -> Drawn:
-    """RMSE of products against time on the behavioural and the array rung."""
-    from cosim.validation.product_array import ArrayProduct
-
-    figure, axis = _figure()
-    times = np.array(list(TIMES.values()))
-    draws = 4 if quick else 16
-    curves: dict[str, list[float]] = {
-        "authors' formula for wires": [
-            product_error(time=t, draws=draws, wire_law="published").mean() for t in times
-        ],
-        "no wires, reference column": [
-            product_error(time=t, draws=draws, wire=0.0, scheme="reference").mean() for t in times
-        ],
-    }
-    for label, scheme in (
-        ("array, reference column", "reference"),
-        ("array, pairs", "differential"),
-    ):
-        curves[label] = [
-            ArrayProduct(time=t, scheme=scheme, count=20).solve()[0]  # type: ignore[arg-type]
-            for t in times
-        ]
-    for (label, values), mark in zip(curves.items(), "osD^", strict=True):
-        axis.semilogx(times, values, mark + "-", ms=4, label=f"ours: {label}")
-    axis.semilogx(
-        times, [0.0823, 0.1395, 0.1690, 0.2534], "x", color="black", ms=8, mew=2,
-        label="authors' public code, run as it stands",
-    )  # fmt: skip
-    axis.semilogx([1.0, TEN_YEARS], [0.06, 0.2], "*", color=THEIRS, ms=13, label="published")
-    axis.set_ylim(0.0, 0.42)
-    axis.set_xlabel("time since programming [s]")
-    axis.set_ylabel("RMSE of 64 x 64 products")
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
-    return figure, (
-        "Products, 6 bits in, 8 bits out, 0.35 ohm a segment. Array: every transistor and wire, "
-        "inputs bit by bit, one gain a column."
-    )
-
-
-def product_size(quick: bool) -> Drawn:
-    """RMSE of products after a second against the size of the array."""
-    from cosim.validation.product_array import ArrayProduct
-
-    figure, axis = _figure()
-    sizes = (32, 64, 128) if quick else (32, 64, 128, 256)
-    cases: dict[str, list[float]] = {
-        "authors' formula": [
-            product_error(size=n, draws=2, wire_law="published", scale_bound=False).mean()
-            for n in sizes
-        ],
-        # The array at 256 x 256 has its row in the table, and would take longest of all here.
-        "array, reference column": [ArrayProduct(size=n, count=12).solve()[0] for n in sizes[:3]],
-        "array, pairs": [
-            ArrayProduct(size=n, count=12, scheme="differential").solve()[0] for n in sizes[:3]
-        ],
-        "no wires": [product_error(size=n, draws=2, wire=0.0).mean() for n in sizes],
-    }
-    for (label, values), mark in zip(cases.items(), "oD^s", strict=True):
-        axis.loglog(sizes[: len(values)], values, mark + "-", ms=4, label=f"ours: {label}")
-    theirs = {64: 0.0823, 128: 0.2114, 256: 0.9086}
-    shown = [n for n in sizes if n in theirs]
-    axis.loglog(shown, [theirs[n] for n in shown], "x", color="black", ms=8, mew=2,
-                label="authors' public code")  # fmt: skip
-    axis.loglog([64], [0.06], "*", color=THEIRS, ms=13, label="published")
-    axis.set_xticks(sizes, [str(n) for n in sizes])
-    marks = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
-    axis.set_yticks(marks, [f"{mark:g}" for mark in marks])
-    axis.minorticks_off()
-    axis.set_xlabel("rows and columns")
-    axis.set_ylabel("RMSE of products, 1 s")
-    axis.legend(frameon=False, fontsize=8)
-    return figure, "Wires of 0.35 ohm a segment against the size of the array."
-
-
 def disturb(quick: bool) -> Drawn:
     """k of the 350 nm device against the number of half pulses."""
     from cosim.experiments.disturb import plot_disturb
@@ -229,48 +143,8 @@ def disturb(quick: bool) -> Drawn:
 
     dataset = HalfSelectDisturb(devices=8 if quick else 25).compute()["disturb"]
     return plot_disturb(dataset), (
-        "Half-select disturb of the 350 nm device, mean over devices. Published: below 0.005 after "
-        "1e5 half pulses, drift at G_max from 1e6."
-    )
-
-
-def settling(quick: bool) -> Drawn:
-    """Settling of products and updates against the size of the array."""
-    from cosim.validation.timing import Drive, array_settling, circuit_settling, linear_settling
-
-    figure, axis = _figure()
-    sizes = (2, 4, 8, 16, 32, 64) if quick else (2, 4, 8, 16, 32, 64, 128)
-    # Beyond, a transient of the whole array takes half a minute.
-    solved = sizes[: 4 if quick else 5]
-    drawn: tuple[tuple[Drive, str, str, str], ...] = (
-        ("read", "o", OURS, "product"),
-        ("update", "s", "black", "parallel update"),
-    )
-    for drive, mark, colour, label in drawn:
-        linear = [linear_settling(n, drive, steps=200) for n in sizes]
-        axis.loglog(
-            sizes, np.array(linear) * 1e9, ":", color=colour, label=f"{label}, linear cells"
-        )
-        times = [
-            array_settling(n, drive, max(3.0 * t, 1.5e-10))
-            for n, t in zip(solved, linear, strict=False)
-        ]
-        axis.loglog(solved, np.array(times) * 1e9, mark + "-", color=colour, ms=4, label=label)
-    for n in (2, 4) if quick else (2, 4, 8):
-        axis.loglog(n, circuit_settling(n, "read") * 1e9, "x", color=THEIRS, ms=8, mew=2,
-                    label="product in ngspice" if n == 2 else None)  # fmt: skip
-    for level, text in ((100.0, "read of 100 ns"), (2500.0, "pulse of 2.5 us")):
-        axis.axhline(level, color=THEIRS, linestyle="--", linewidth=1.0)
-        axis.text(2, level * 1.15, text, color=THEIRS, fontsize=8)
-    axis.set_xticks(sizes, [str(n) for n in sizes])
-    axis.minorticks_off()
-    axis.set_ylim(0.01, 8000.0)
-    axis.set_xlabel("rows and columns")
-    axis.set_ylabel("settling to 1 % [ns]")
-    axis.legend(frameon=False, fontsize=8, loc="center right")
-    return figure, (
-        "Settling after an edge on all lines, with wires, drivers and the charges of the devices: "
-        "far below a read and a pulse at every size, which is what constant time means."
+        "Half-select disturb of the 350 nm device, mean over devices. Published: below "
+        f"{published('disturb_k_maximum').high:g} after 1e5 half pulses, drift at G_max from 1e6."
     )
 
 
@@ -280,7 +154,7 @@ def dome(quick: bool) -> Drawn:
     from compact_models import load_model
 
     volts = [0.2, 0.45, 0.675, 0.9, 1.125, 1.35]
-    figure, axis = _figure()
+    figure, axis = blank()
     for materials, mark in (("literature", "o"), ("calibrated", "s")):
         device = et.make_device(fineness=0.5 if quick else 1.0, materials=materials)
         solved = [f.temperature_mean for f, _ in et.sweep(device, volts)]
