@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from compact_models.errors import ConfigError, best_matches
+from compact_models.errors import ConfigError
 from cosim.network.crossbar import Matrix
 from cosim.network.model import Labels
+from cosim.network.settings import Strict, once
+
+Digit = Annotated[int, Field(ge=0, le=9)]
 
 
-class CircuitConfig(BaseModel):
+class CircuitConfig(Strict):
     """A circuit-in-the-loop study; unknown keys are errors. SI units.
 
     ``side`` 4 averages the digits of 8 x 8 pixels over 2 x 2; 8 keeps them. With ``hidden``
@@ -22,10 +24,11 @@ class CircuitConfig(BaseModel):
     segment [Ohm].
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    what = "circuit study"
     side: Literal[2, 4, 8] = 4
-    classes: tuple[int, ...] = tuple(range(10))
+    classes: Annotated[tuple[Digit, ...], Field(min_length=2), AfterValidator(once)] = tuple(
+        range(10)
+    )
     hidden: int = Field(default=0, ge=0, le=64)
     algorithm: Literal["mixed", "sgd"] = "mixed"
     samples: int = Field(default=600, ge=1)
@@ -40,21 +43,6 @@ class CircuitConfig(BaseModel):
     calibration_pulses: int = Field(default=150, ge=20)
     seed: int = Field(default=0, ge=0)
 
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> CircuitConfig:
-        """Check a table from a study file."""
-        try:
-            return cls.model_validate(dict(config))
-        except ValidationError as error:
-            first = error.errors()[0]
-            extra = first["type"] == "extra_forbidden"
-            raise ConfigError(
-                thing=f"circuit study, {'.'.join(str(p) for p in first['loc'])}",
-                value=first.get("input"),
-                limit=first["msg"],
-                next_step=best_matches(str(first["loc"][-1]), cls.model_fields) if extra else "",
-            ) from error
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
@@ -67,7 +55,13 @@ class Task:
 
 
 def task(config: CircuitConfig) -> Task:
-    """The chosen digits, averaged to the chosen size."""
+    """The chosen digits, averaged to the chosen size.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than are asked for.
+    """
     from cosim.network.datasets import digits
 
     found = digits(seed=config.seed)
@@ -82,5 +76,11 @@ def task(config: CircuitConfig) -> Task:
         )
 
     x, labels = part(found.train_images, found.train_labels, config.samples)
+    if len(x) < config.samples:
+        raise ConfigError(
+            thing="circuit study, samples",
+            value=config.samples,
+            limit=f"at most the {len(x)} training digits of these classes",
+        )
     test_x, test_labels = part(found.test_images, found.test_labels, config.test_samples)
     return Task(x=x, labels=labels, test_x=test_x, test_labels=test_labels)

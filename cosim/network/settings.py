@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,8 @@ from cosim.quantities import read_quantity
 T = TypeVar("T")
 
 
-def _once(values: tuple[T, ...]) -> tuple[T, ...]:
+def once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuse what is named twice."""
     if len(set(values)) != len(values):
         raise ValueError("every entry once")
     return values
@@ -31,7 +32,7 @@ def _quantity(unit: str, name: str) -> BeforeValidator:
 
 
 # Several of a kind: one at least, none twice.
-Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_once)]
+Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(once)]
 Seed = Annotated[int, Field(ge=0)]
 Bits = Annotated[int, Field(ge=2, le=24)]
 Seconds = Annotated[float, _quantity("s", "time after programming"), Field(ge=0)]
@@ -41,25 +42,40 @@ ReferenceName = Literal["middle", "nominal", "shifted"]
 LATER = ("adc_bound", "bound_management", "gains")
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A table of a study: unknown keys and infinite numbers are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # What it is called in errors.
+    what: ClassVar[str]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Self:
+        """Check a table from a study file.
+
+        Raises
+        ------
+        ConfigError
+            The first complaint, in this project's words.
+        """
+        try:
+            return cls.model_validate(dict(config))
+        except ValidationError as error:
+            first = error.errors()[0]
+            hint = ""
+            if first["type"] == "extra_forbidden":
+                hint = best_matches(str(first["loc"][-1]), cls.model_fields)
+            elif first["loc"] and first["loc"][0] == "algorithms":
+                hint = best_matches(str(first["input"]), ALGORITHMS)
+            raise ConfigError(
+                thing=f"{cls.what}, {'.'.join(str(p) for p in first['loc'])}",
+                value=first.get("input"),
+                limit=first["msg"],
+                next_step=hint,
+            ) from error
 
 
-def _refusal(what: str, error: ValidationError, model: type[BaseModel]) -> ConfigError:
-    """The first complaint, in this project's words."""
-    first = error.errors()[0]
-    place = ".".join(str(p) for p in first["loc"])
-    hint = ""
-    if first["type"] == "extra_forbidden":
-        hint = best_matches(str(first["loc"][-1]), model.model_fields)
-    elif first["loc"] and first["loc"][0] == "algorithms":
-        hint = best_matches(str(first["input"]), ALGORITHMS)
-    return ConfigError(
-        thing=f"{what}, {place}", value=first.get("input"), limit=first["msg"], next_step=hint
-    )
-
-
-class DeviceConfig(_Strict):
+class DeviceConfig(Strict):
     """A soft-bounds device by its figures, or the path of a calibrated one.
 
     A path in a study file starts at that file.
@@ -89,7 +105,7 @@ class DeviceConfig(_Strict):
         return device
 
 
-class TransferConfig(_Strict):
+class TransferConfig(Strict):
     """See `TransferOptions`."""
 
     fast: float = Field(default=1.0, gt=0)
@@ -107,7 +123,7 @@ class TransferConfig(_Strict):
         return TransferOptions(pulses=Pulses(length=self.pulse_length), **fields)
 
 
-class TrainConfig(_Strict):
+class TrainConfig(Strict):
     """What a training study is made of; unknown keys are errors.
 
     Rates count per sample; ``rates`` and ``gains`` override ``rate`` and ``gain`` for single
@@ -119,6 +135,7 @@ class TrainConfig(_Strict):
     `cosim.network.layers.InputOutput`.
     """
 
+    what = "training study"
     network: Literal["mlp", "lenet", "lstm"] = "mlp"
     data: Literal["mnist", "digits", "war_and_peace"] = "digits"
     data_folder: str | None = None
@@ -150,14 +167,6 @@ class TrainConfig(_Strict):
     output_noise: float = Field(default=0.0, ge=0)
     tile: int = Field(default=1024, ge=1)
 
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> TrainConfig:
-        """Check a table from a study file."""
-        try:
-            return cls.model_validate(dict(config))
-        except ValidationError as error:
-            raise _refusal("training study", error, cls) from error
-
     @property
     def fingerprint(self) -> str:
         """Hash of everything that decides the results; where data and device lie does not."""
@@ -177,7 +186,7 @@ class TrainConfig(_Strict):
         return "test" if self.validation_samples is None else "validation"
 
 
-class InferenceConfig(_Strict):
+class InferenceConfig(Strict):
     """How a trained network is programmed and read: table ``inference`` of a study.
 
     ``times`` after programming and the resistance ``wire`` of a line segment may carry units.
@@ -187,6 +196,7 @@ class InferenceConfig(_Strict):
     default that of the training, or 128 with wires.
     """
 
+    what = "training study, inference"
     times: Several[Seconds] = (1.0, 3600.0, 86400.0, 3.156e8)
     acceptance_ranges: Several[float] = (0.002, 0.02)
     program_seeds: Several[Seed] = (0, 1, 2)
@@ -195,14 +205,6 @@ class InferenceConfig(_Strict):
     wire: Annotated[float, _quantity("ohm", "wire"), Field(ge=0, lt=1e6)] = 0.0
     tile: int | None = Field(default=None, ge=2)
     test_samples: int | None = Field(default=None, ge=1)
-
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> InferenceConfig:
-        """Check the table from a study file."""
-        try:
-            return cls.model_validate(dict(config))
-        except ValidationError as error:
-            raise _refusal("training study, inference", error, cls) from error
 
 
 def arms_of(config: Mapping[str, Any]) -> dict[str, TrainConfig]:

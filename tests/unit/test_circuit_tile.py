@@ -5,7 +5,7 @@ from compact_models import load_model
 from compact_models.errors import ConfigError, ParameterError
 from cosim.behavioural import soft_bounds
 from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Slot
-from cosim.network.circuit_settings import CircuitConfig
+from cosim.network.circuit_settings import CircuitConfig, task
 from cosim.network.circuit_start import fresh
 from cosim.network.circuit_tile import CircuitLayer, count_slots, draw_slots
 from cosim.network.crossbar import Pulses
@@ -114,3 +114,8 @@ def test_wrong_arrays_and_studies_are_refused():
         CircuitRung(Array(Cell(load_model("cmo_hfox")), rows=2, cols=2))
     with pytest.raises(ConfigError, match="samples"):
         CircuitConfig.read({"sample": 3})
+    for classes in ([12, 1], [1], [1, 1, 2]):
+        with pytest.raises(ConfigError, match="circuit study, classes"):
+            CircuitConfig.read({"classes": classes})
+    with pytest.raises(ConfigError, match=r"samples: 600 .*at most the \d+ training digits"):
+        task(CircuitConfig.read({"classes": [0, 1], "samples": 600}))
