@@ -138,7 +138,7 @@ def compare_unseen(
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
     )
     bar = tqdm(total=6 + noisy + further, desc="unseen", disable=not progress, leave=False)
-    fit = calibrated(calibrating, pulses=max(pulses, 60))
+    fit = calibrated(calibrating)
     bar.update()
     rows = []
     for name, width, volts in sequences(unseen, pulses):

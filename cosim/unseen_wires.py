@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.unseen_data import FloatArray, array_of, pulsed, sequences
+from cosim.unseen_data import array_of, pulsed, sequences
 
 if TYPE_CHECKING:
     from cosim.behavioural import BehaviouralDevice
@@ -80,8 +80,7 @@ def behind_wires(device: BehaviouralDevice, name: str, array: Array, truth: Any)
     errors = []
     for wires in (None, path):
         found = predict(device, start, volts, width, wires=wires)
-        expected: FloatArray = path.read_behind(found["conductance"].values)
-        errors.append((expected - seen) / device.window)
+        errors.append((path.read_behind(found["conductance"].values) - seen) / device.window)
     amps = np.abs(truth["pulse_current"].values.reshape(volts.size, -1))
     return WiredRow(
         name=name,

@@ -12,8 +12,10 @@ from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.sequence import predict
-from cosim.behavioural.tile import Tile, TileOptions, weights_to_conductances
+from cosim.behavioural.tile import Tile
+from cosim.behavioural.tile_options import TileOptions, weights_to_conductances
 from cosim.behavioural.validity import OutsideCalibration, Validity
+from cosim.behavioural.write_array import Writing
 from cosim.behavioural.write_path import WritePath
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "TileOptions",
     "Validity",
     "WritePath",
+    "Writing",
     "effective_conductance",
     "predict",
     "soft_bounds",

@@ -265,12 +265,13 @@ class UpdateLaw:
         scale: FloatArray | float = 1.0,
         wires: WritePath | None = None,
         level: int = 3,
+        quiet: bool = False,
     ) -> tuple[FloatArray, Bools]:
         """Conductances [S] after every pulse, and which pulses were outside the calibration.
 
-        Parameters as `train`; `scale` multiplies the steps of every device, `level` is how far up
-        the stack warnings point. One `OutsideCalibration` warning is given for every quantity
-        that leaves its range, with the value farthest outside.
+        Parameters as `train`; `scale` multiplies the steps of every device. One
+        `OutsideCalibration` warning is given for every quantity that leaves its range, with the
+        value farthest outside, unless `quiet`; `level` is how far up the stack they point.
 
         Returns
         -------
@@ -314,8 +315,14 @@ class UpdateLaw:
                 strangers = self.uncovered(u, pulse.response, voltage)
                 seen.alone |= bool((strangers & ~flags[n]).any())
                 flags[n] |= strangers
-                u = np.clip(pulse.response.apply(u, rng, factor), *self.bounds)
+                u = pulse.response.apply(u, rng, factor)
+                # Noise may carry a device to the end of its window, its mean step may not.
+                if rng is None:
+                    flags[n] |= seen.note("conductance", self.conductance(u))
+                u = np.clip(u, *self.bounds)
                 out[n] = u
+        if quiet:
+            return self.conductance(out), flags
         for text in dict.fromkeys(str(w.message) for w in given):
             warnings.warn(text, OutsideCalibration, stacklevel=level)
         seen.warn(level + 1)

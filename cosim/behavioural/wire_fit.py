@@ -90,7 +90,8 @@ def tile_currents(
 ) -> FloatArray:
     """Column currents [A] of a quiet tile of cells `conductance` [S] for `voltage` [V]."""
     from cosim.behavioural.converters import Converter
-    from cosim.behavioural.tile import Tile, TileOptions
+    from cosim.behavioural.tile import Tile
+    from cosim.behavioural.tile_options import TileOptions
 
     unit = float(np.abs(voltage).max())
     tile = Tile(

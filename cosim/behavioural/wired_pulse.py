@@ -62,21 +62,28 @@ class WiredPulse:
         ohmic = np.maximum(self.window[0] + u * self.window[1], 0.0) * voltage
         return ohmic if self.current is None else ohmic * self.current.over_ohm(u, voltage)
 
+    def gate_loss(self, u: FloatArray, across: FloatArray, drop: FloatArray) -> FloatArray:
+        """Voltage that cells at `u` lose besides where a line's `drop` is at their gates [V].
+
+        `across` is the voltage across them [V]; `drop` that of the line at the source of their
+        transistors.
+        """
+        if self.selector is None:
+            return np.zeros(np.shape(drop))
+        top = np.full(np.shape(drop), abs(self.amplitude))
+        return drop * self.selector.extra(self.rates.polarity, self.currents(u, across), top)
+
     def load(self, u: FloatArray, path: WritePath) -> FloatArray:
         """Both lines, with what the gate loses besides, as one resistance [Ohm].
 
         Taken at the voltage at the beginning of the pulse.
         """
         plain = np.broadcast_to(path.total, np.shape(u))
-        if self.selector is None:
-            return plain
         side = path.source_line if self.rates.polarity > 0 else path.bit_line
         load = plain
         # The gate changes the drop a little, and the drop the gate's share less.
-        for _ in range(2):
-            amps = self.currents(u, self.left(u, load))
-            extra = self.selector.extra(self.rates.polarity, amps, np.abs(self.amplitude))
-            load = plain + side * extra
+        for _ in range(2 if self.selector is not None else 0):
+            load = plain + self.gate_loss(u, self.left(u, load), side)
         return load
 
     def left(self, u: FloatArray, load: FloatArray) -> FloatArray:

@@ -66,6 +66,10 @@ class WritePath:
         """For devices in one row, in C order."""
         return WritePath(bit_line=self.bit_line.ravel(), source_line=self.source_line.ravel())
 
+    def of(self, cells: NDArray[np.bool_]) -> WritePath:
+        """Of some of the devices, in one row."""
+        return WritePath(bit_line=self.bit_line[cells], source_line=self.source_line[cells])
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise ParameterError unless there is one path for every device of an array `shape`."""
         own = self.total.shape

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from cosim import Array, Cell, Parasitics, PulseUpdate, load_model
+from cosim.behavioural import Tile, TileOptions
 from cosim.calibration import calibrate
+from cosim.network.circuit_rungs import CircuitRung, Slot
 from cosim.unseen import LIMIT, compare_unseen
 from cosim.unseen_data import array_of, pulsed, random_pulses
 from cosim.unseen_wires import behind_wires
@@ -63,3 +65,20 @@ def test_unseen_amplitudes_widths_and_products_stay_within_two_percent():
     wired = behind_wires(found.fit.device, "random", array, pulsed(array, volts, 1.2e-6))
     assert wired.ignored > 0.1
     assert wired.worst < LIMIT, wired
+    # All cells at once, and some lines only: currents of all are on the lines of each.
+    some = np.arange(8) % 3 > 0
+    for rows, columns, together in ((np.ones(8, bool),) * 2 + ("array",), (some, some, "array")):
+        array = array_of(8, 8, rng.uniform(0.7, 3.5, (8, 8)), wires=4.0)
+        rung = CircuitRung(array, pulse=PulseUpdate(array, set=1.4, reset=-1.35, width=1e-6))
+        start = rung.conductances()
+        tiles = [Tile(found.fit.device, start, options=TileOptions(scheme="offset", parasitics=w))
+                 for w in (array.parasitics, Parasitics())]  # fmt: skip
+        for polarity in (1, -1, -1, 1):
+            rung.pulse([Slot(polarity=polarity, rows=rows, columns=columns)])
+            for tile in tiles:
+                tile.pulse(polarity, rows=rows, columns=columns, width=1e-6, together=together,
+                           amplitude=1.4 if polarity > 0 else -1.35)  # fmt: skip
+        truth = rung.conductances()
+        errors = [np.abs(t.programmed - truth).max() / found.fit.device.window for t in tiles]
+        assert errors[0] < 0.25 * LIMIT
+        assert errors[1] > LIMIT

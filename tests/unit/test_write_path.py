@@ -11,13 +11,17 @@ from cosim.behavioural import (
     BehaviouralDevice,
     OutsideCalibration,
     PulseResponse,
+    Tile,
+    TileOptions,
     Validity,
     WritePath,
+    Writing,
     predict,
 )
 from cosim.behavioural.current_law import CurrentLaw
 from cosim.behavioural.rate_fit import fit_rates
 from cosim.behavioural.selector_law import SelectorLaw
+from cosim.behavioural.write_array import array_path, half_pulses
 from netlists import Drive, Parasitics
 
 STEEP = 12.0  # 1/V
@@ -191,3 +195,61 @@ def test_laws_of_wires_are_saved_with_the_device(tmp_path):
     )  # fmt: skip
     made = device(current_up=law, selector=selector)
     assert BehaviouralDevice.load(made.save(tmp_path / "device.json")) == made
+
+
+LINES = Parasitics(r_row=100.0, r_col=50.0, r_driver=25.0)
+
+
+def test_a_row_that_is_pulsed_at_once_is_a_ladder():
+    g = np.array([[20e-6, 40e-6, 60e-6, 80e-6]])
+    none = WritePath(bit_line=np.zeros(1), source_line=np.zeros(1))
+    law = DEVICE.wired_pulse(1, 1.3, 1e-6, none)
+    path = array_path(law, DEVICE.normalise(g), np.ones((1, 4), bool),
+                      Writing(together="array", parasitics=LINES))  # fmt: skip
+    # Kirchhoff at the four nodes of the bit line; each cell goes on to ground over 75 ohm.
+    branch = 1.0 / (1.0 / g[0] + 75.0)
+    nodes = np.diag(branch + 0.02) - 0.01 * (np.eye(4, k=1) + np.eye(4, k=-1))
+    nodes[0, 0] += 1.0 / 125.0 - 0.01
+    nodes[3, 3] -= 0.01
+    volts = np.linalg.solve(nodes, [1.3 / 125.0, 0.0, 0.0, 0.0])
+    current = volts * branch
+    assert path.source_line[0] == pytest.approx(np.full(4, 75.0), rel=1e-5)
+    assert path.bit_line[0] == pytest.approx((1.3 - volts) / current, rel=1e-5)
+    # Alone, a cell has nothing but its own current on the line.
+    assert (path.bit_line > 2.0 * WritePath.alone((1, 4), LINES).bit_line[:, :1]).all()
+
+
+@pytest.mark.parametrize("polarity", [1, -1])
+def test_cells_pulsed_together_lose_more_than_alone_and_only_they_move(polarity):
+    start = np.linspace(20e-6, 80e-6, 12).reshape(3, 4)
+    moved = {}
+    for together in ("cell", "row", "array"):
+        tile = Tile(DEVICE, start, options=TileOptions(scheme="offset", parasitics=LINES))
+        tile.pulse(polarity, rows=[True, False, True], columns=[False, True, True, True],
+                   amplitude=1.3 * polarity, width=1e-6, together=together)  # fmt: skip
+        moved[together] = polarity * (tile.programmed - start)
+        assert (moved[together][1] == 0.0).all()
+        assert (moved[together][:, 0] == 0.0).all()
+    cells = np.ix_([0, 2], [1, 2, 3])
+    assert (moved["array"][cells] < moved["row"][cells]).all()
+    assert (moved["row"][cells] < moved["cell"][cells]).all()
+    assert (moved["array"][cells] > 0.0).all()
+
+
+def test_half_selected_cells_move_by_their_ratio():
+    cells = np.logical_and.outer([True, False, True], [False, True, True])
+    assert half_pulses(cells, "array").tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0]]
+    assert half_pulses(cells, "row").tolist() == [[1, 1, 1], [0, 2, 2], [1, 1, 1]]
+    assert half_pulses(cells, "cell").tolist() == [[2, 2, 2], [0, 2, 2], [2, 2, 2]]
+    start = np.full((3, 3), 50e-6)
+    tile = Tile(device(half_select=0.05), start, options=TileOptions(scheme="offset"))
+    tile.pulse(1, rows=cells.any(axis=1), columns=cells.any(axis=0), together="array",
+               select="half")  # fmt: skip
+    moved = (tile.programmed - start) / SPAN
+    assert moved[cells] == pytest.approx(np.full(4, 2e-3), rel=1e-6)
+    assert moved[1, 1] == pytest.approx(0.05 * 2e-3, rel=1e-6)
+    assert moved[1, 0] == 0.0
+    with pytest.raises(ParameterError, match="firing lines"):
+        tile.pulse(1, rows=np.ones(4, bool))
+    with pytest.raises(ParameterError, match="cell or row or array"):
+        tile.pulse(1, together="column")
