@@ -15,8 +15,13 @@ AGREEMENT = 0.1
 """Difference to ngspice beyond which a result is not to be trusted [%]: what this project
 requires of its array solver."""
 STAND_IN_AGREEMENT = 5.0
-"""The same where a fitted transistor stands for the foundry's card that ngspice runs [%]: measured
-3 % of the change by a RESET pulse, 0.2 % of currents."""
+"""The same where a fitted transistor stands for the foundry's card that ngspice runs [%]. A
+regression bound, set after the comparison: 3 % of the change by a RESET pulse were measured, 0.2 %
+of currents. The models say why it is not less: at -1.3 V the rate of the drift grows by a factor
+exp(19) a volt and 0.13 to 0.14 V fall across the transistor, so the mean error of the fit near
+V_DS = 0, 1.1 % for the GF180MCU card, is worth 2.8 % of a pulse; its worst error is not stated."""
+
+_REGRESSION = "; 5 % is a regression bound, set after 3 % had been seen, not derived"
 
 
 def beside(dataset: xr.Dataset, differences: Mapping[str, str]) -> list[Figure]:
@@ -46,5 +51,5 @@ def _figure(dataset: xr.Dataset, attribute: str, what: str, value: float) -> Fig
         high=STAND_IN_AGREEMENT if stands_in else AGREEMENT,
         required=True,
         note=f"largest difference, {dataset.attrs['compare_size']} x "
-        f"{dataset.attrs['compare_size']} cells",
+        f"{dataset.attrs['compare_size']} cells" + (_REGRESSION if stands_in else ""),
     )

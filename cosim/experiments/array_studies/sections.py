@@ -224,8 +224,8 @@ def report_table(dataset: xr.Dataset) -> str:
     dataset : xarray.Dataset
         From one of the classes of this package.
     """
-    from cosim.text import table
     from cosim.errors import DataError, best_matches
+    from cosim.text import table
 
     name = str(dataset.attrs.get("experiment", ""))
     if name not in SECTIONS:
