@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import fields
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -155,6 +156,7 @@ def stimulus_elements(testbench: Testbench) -> list[Element]:
     return elements
 
 
+@lru_cache(maxsize=1)
 def package_version() -> str:
     """Version of the installed distribution."""
     try:

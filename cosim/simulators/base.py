@@ -58,6 +58,12 @@ class RunProvenance:
     residual: float = float("nan")
 
 
+def check_deadline(seconds: float) -> None:
+    """Raise ConfigError for a deadline that no run could meet."""
+    if not isinstance(seconds, int | float) or not seconds > 0:
+        raise ConfigError(thing="deadline of a simulator", value=seconds, limit="more than 0 s")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
     """What the simulators share that run as processes of their own.
@@ -81,10 +87,7 @@ class ProcessSettings:
 
     def __post_init__(self) -> None:
         """Refuse what no run could go by."""
-        if not isinstance(self.deadline, int | float) or not self.deadline > 0:
-            raise ConfigError(
-                thing="deadline of a simulator", value=self.deadline, limit="more than 0 s"
-            )
+        check_deadline(self.deadline)
         if self.keep not in ("failed", "always", "never"):
             raise ConfigError(
                 thing="which run directories stay", value=self.keep, limit="failed, always, never"

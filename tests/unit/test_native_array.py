@@ -236,6 +236,16 @@ def test_what_it_cannot_do_is_an_error(reram, nmos):
         solve(array, drives=drives, probes=("state:nothing",))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tolerance": 0.0}, {"state_tolerance": -1.0}, {"train_tolerance": np.nan},
+     {"threads": 0}, {"deadline": 0}],
+)  # fmt: skip
+def test_settings_that_nothing_could_meet_are_refused(wrong):
+    with pytest.raises(ConfigError):
+        get_simulator("native", **wrong)
+
+
 def test_random_arrays_are_right_or_refused(reram, nmos):
     right = 0
     for seed in range(60):

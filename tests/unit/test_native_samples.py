@@ -67,7 +67,7 @@ def test_transients_at_times_and_failed_draws():
     assert np.all(found.state_c[:, 1] > found.state_c[:, 0])
     assert monte_carlo(testbench, 2).state_c.shape == (2, 1, 3, 2)
     with pytest.raises(SimulatorError, match="every draw failed"):
-        monte_carlo(testbench, 2, simulator=NativeSimulator(deadline=0.0))
+        monte_carlo(testbench, 2, simulator=NativeSimulator(deadline=1e-9))
     with pytest.raises(ConfigError):
         monte_carlo(testbench, 0)
     resistors = Array(Cell(load_model("resistor")), rows=1, cols=1)

@@ -37,3 +37,11 @@ def test_matrix_without_wires_is_the_cells_and_with_wires_is_exact():
 def test_parallel_lines_compute_no_product():
     with pytest.raises(ConfigError):
         effective_matrix(resistors(layout=Layout.PARALLEL)[1])
+
+
+def test_the_read_voltage_may_be_negative_and_not_nothing():
+    r, array = resistors()
+    assert_allclose(effective_matrix(array, read_voltage=-0.2).matrix, 1 / r, rtol=1e-12)
+    for wrong in (0.0, np.nan):
+        with pytest.raises(ConfigError, match="linearised"):
+            effective_matrix(array, read_voltage=wrong)

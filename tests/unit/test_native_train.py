@@ -7,10 +7,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from compact_models import load_model
-from cosim.errors import ConfigError
+from cosim.errors import ConfigError, ParameterError
 from cosim.experiments.cells import single_cell
 from cosim.experiments.pulse_update import PulseUpdate
-from cosim.simulators.native import NativeSimulator
+from cosim.simulators.native import NativeSimulator, ParameterChange
 from cosim.simulators.native.jumps import find_trains
 from cosim.simulators.native.train import run_train
 from netlists import bias
@@ -104,6 +104,36 @@ def test_parameters_that_change_in_a_run_equal_one_run_a_pulse():
     assert np.max(np.abs(together.conductance / still.conductance - 1)) > 0.01
     other = update.run(simulator="native", seed=4, progress=False)
     assert other.attrs["netlist_sha256"] != together.attrs["netlist_sha256"]
+
+
+def test_changes_come_at_their_times_whatever_their_order():
+    bench = one_period(1.2).replace(probes=("cell_current",))
+    first, later = (
+        ParameterChange(time=t, values={"R_s": np.full((1, 2), r)})
+        for t, r in ((3e-7, 500.0), (7e-7, 1e3))
+    )
+    sorted_, turned = (
+        NativeSimulator(changes=changes).run(bench) for changes in ((first, later), (later, first))
+    )
+    assert_allclose(sorted_["cell_current"], turned["cell_current"], rtol=0, atol=0)
+    before, after = sorted_.at("cell_current", np.array([2.5e-7, 3.5e-7]))
+    assert (after < before).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"R_S": 1.0}, "no parameter of that name: 'R_S'. Best matches are: 'R_s'"),
+        ({"R_s": np.ones(3)}, "new values of parameter R_s"),
+        ({"R_s": np.full((1, 2), np.nan)}, "finite numbers of shape"),
+    ],
+)
+def test_changes_that_cannot_be_made_are_refused(values, text):
+    simulator = NativeSimulator(changes=(ParameterChange(time=1e-7, values=values),))
+    with pytest.raises(ParameterError, match=text):
+        simulator.run(one_period(1.2))
+    with pytest.raises(ConfigError, match="time of a change"):
+        ParameterChange(time=np.nan, values={})
 
 
 def test_separate_cells_are_the_cells_one_at_a_time():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.newton import ArraySystem
+    from cosim.simulators.native.state import ArrayState
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
 
 
 def evaluate(
-    system: ArraySystem, bit: Floats, source: Floats, held: Floats, step: float
+    system: ArrayState, bit: Floats, source: Floats, held: Floats, step: float
 ) -> tuple[float, float, int, int]:
     """Cells and balance at the present deviations: worst, largest, evaluations, bad cell.
 
@@ -42,13 +42,13 @@ def evaluate(
 
     def cells(first: int, stop: int) -> tuple[int, int, float]:
         done: tuple[int, int, float] = solve_cells(
-            *system._compiled,
+            *system.compiled,
             system.parameters, system.equations.prepared, system.varying, system.values, held,
             row_zero if system.parallel else top, top if system.parallel else col_zero,
             row_zero, bottom,
-            system.gate, float(step), small, system.u, system.w, system.y, system._slopes,
-            system._at, system.current, system.g1, system.g2, system.rates, system.extra,
-            system._weights, system.equations.nodes, system.unknown_states, system.cols,
+            system.gate, float(step), small, system.u, system.w, system.y, system.slopes,
+            system.at, system.current, system.g1, system.g2, system.rates, system.extra,
+            system.weights, system.equations.nodes, system.unknown_states, system.cols,
             first, stop, cold,
         )  # fmt: skip
         return done
@@ -66,8 +66,8 @@ def evaluate(
     if bad >= 0:
         return np.inf, 1.0, evaluations, bad
     system.warm = True
-    system._unfinished = last > 1e-6
-    total = np.zeros(system._width)
+    system.unfinished = last > 1e-6
+    total = np.zeros(system.width)
     out_of_bit = into_source = system.current
     inner = slice(0, system.cols)
     if system.charged:
@@ -78,11 +78,11 @@ def evaluate(
         system.load_row[:, inner] = system.k_row + system.g1[:, inner] - by_bit
         system.load_col[:, inner] = system.k_col + by_source - system.g2[:, inner]
         system.g1[:, inner] = by_bit
-    if system._before is not None:
+    if system.before is not None:
         now = system.node_voltages(bit, source)
         out_of_bit, into_source = out_of_bit.copy(), into_source.copy()
-        out_of_bit[:, inner] += system.k_row * (now[0] - system._before[0])
-        into_source[:, inner] -= system.k_col * (now[1] - system._before[1])
+        out_of_bit[:, inner] += system.k_row * (now[0] - system.before[0])
+        into_source[:, inner] -= system.k_col * (now[1] - system.before[1])
     if system.parallel:
         flow = -out_of_bit
         worst_bit, large_bit = balance_columns(

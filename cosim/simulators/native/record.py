@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from cosim.errors import ConfigError, IncompleteResult
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.newton import ArraySystem
+    from cosim.simulators.native.state import ArrayState
     from netlists.testbench import Testbench
 
 Floats = NDArray[np.float64]
 Drives = tuple[Floats, Floats, Floats]
-Reader = Callable[["ArraySystem", Drives, Floats], Floats | float]
+Reader = Callable[["ArrayState", Drives, Floats], Floats | float]
 
 
 class Recorder:
@@ -26,11 +26,11 @@ class Recorder:
     Parameters
     ----------
     testbench : Testbench
-    system : ArraySystem
+    system : ArrayState
         Whose unknowns are read; another system of the same array may be given to `add`.
     """
 
-    def __init__(self, testbench: Testbench, system: ArraySystem) -> None:
+    def __init__(self, testbench: Testbench, system: ArrayState) -> None:
         self._testbench = testbench
         self._array = testbench.array
         self._held = system.equations.held
@@ -40,7 +40,7 @@ class Recorder:
         self._residual: list[float] = []
 
     def add(
-        self, s: float, system: ArraySystem, drives: Drives, held: Floats, residual: float
+        self, s: float, system: ArrayState, drives: Drives, held: Floats, residual: float
     ) -> None:
         """Read every probe at axis value `s`."""
         self._axis.append(s)
@@ -152,7 +152,7 @@ class Recorder:
                 return lambda s, d, h: float(h[k, i, j])
             keys = (f"y_{device}_{inner}", f"x_{device}_{inner}")
 
-            def read_inner(s: ArraySystem, d: Drives, h: Floats) -> float:
+            def read_inner(s: ArrayState, d: Drives, h: Floats) -> float:
                 (k,) = (n for n, key in enumerate(s.equations.unknowns) if key in keys)
                 return float(s.y[i, j, k])
 
@@ -160,19 +160,19 @@ class Recorder:
         raise self._unknown(f"v({name})")
 
 
-def _bit(system: ArraySystem, drives: Drives) -> Floats:
+def _bit(system: ArrayState, drives: Drives) -> Floats:
     return system.node_voltages(drives[0], drives[1])[0]
 
 
-def _source(system: ArraySystem, drives: Drives) -> Floats:
+def _source(system: ArrayState, drives: Drives) -> Floats:
     return system.node_voltages(drives[0], drives[1])[1]
 
 
-def _gate(system: ArraySystem, drives: Drives) -> Floats:
+def _gate(system: ArrayState, drives: Drives) -> Floats:
     return system.gate.copy()
 
 
-def _bottom(system: ArraySystem, drives: Drives) -> Floats:
+def _bottom(system: ArrayState, drives: Drives) -> Floats:
     if "y_mid" not in system.equations.unknowns:
         return _source(system, drives)
     return np.asarray(system.y[:, :, system.equations.unknowns.index("y_mid")].copy())

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from cosim.simulators.native.build import Stimuli, build_system, initial_states
 from cosim.simulators.native.jumps import METHOD, Jumps, Train, between, find_trains
 from cosim.simulators.native.record import Recorder
+from cosim.simulators.native.settings import NativeSettings
 from cosim.simulators.native.steps import Convergence
 from cosim.simulators.native.transient import Integrator
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.simulator import NativeSimulator
     from netlists.array import Array
     from netlists.testbench import Testbench
 
@@ -26,7 +26,7 @@ _POINTS = 16
 
 
 def run_transient(
-    simulator: NativeSimulator, testbench: Testbench, start: float
+    simulator: NativeSettings, testbench: Testbench, start: float
 ) -> tuple[Floats, dict[str, Floats], list[str]]:
     """Axis, probes and notes of a transient testbench; `start` is when the run began [s]."""
     return _Run(simulator, testbench, start).run()
@@ -41,7 +41,7 @@ def stores_charge(array: Array) -> bool:
 
 
 class _Run:
-    def __init__(self, simulator: NativeSimulator, testbench: Testbench, start: float) -> None:
+    def __init__(self, simulator: NativeSettings, testbench: Testbench, start: float) -> None:
         self._simulator, self._testbench, self._start = simulator, testbench, start
         self._analysis: Any = testbench.analysis
         self._charged = simulator.line_capacitance and stores_charge(testbench.array)
@@ -56,7 +56,7 @@ class _Run:
         self._stimuli = Stimuli(testbench)
         self._integrator = self._make_integrator()
         self._recorder = Recorder(testbench, self._system)
-        self._changes = deque(simulator.changes)
+        self._changes = deque(sorted(simulator.changes, key=lambda change: change.time))
         self._notes: list[str] = []
         self._done: Convergence
 

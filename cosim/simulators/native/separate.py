@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -34,8 +35,6 @@ class SeparateCells(Array):
     @property
     def fingerprint(self) -> str:
         """Hash of the array without its feeds, and of the feeds."""
-        import hashlib
-
         digest = hashlib.sha256(super().fingerprint.encode())
         for kind in sorted(self.feeds):
             digest.update(kind.encode() + np.asarray(self.feeds[kind]).tobytes())

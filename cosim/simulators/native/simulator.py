@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cosim.errors import ConfigError, SimulationTimeout
+from cosim.errors import ConfigError
 from cosim.simulators.base import Result, RunProvenance
+from cosim.simulators.native.settings import NativeSettings, ParameterChange
+from netlists.spice import package_version
 from netlists.waveform import as_waveform
 
 if TYPE_CHECKING:
-    from compact_models.parameters import ParameterSet
     from netlists.array import Array
     from netlists.testbench import Testbench
+
+__all__ = ["NativeSimulator", "ParameterChange"]
 
 # Above this many cells the circuit's graph costs far more time than solving it.
 _LARGEST_GRAPH = 16 * 16
@@ -26,68 +28,18 @@ _CHECKED: set[tuple[Any, ...]] = set()
 _MOST_CHECKED = 1000
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ParameterChange:
-    """Other values of device parameters from some time on, e.g. for cycle-to-cycle spread.
-
-    Parameters
-    ----------
-    time : float
-        [s]
-    values : mapping of str to ndarray, shape (rows, cols)
-        Parameters of the memory device, SI; initial states have no effect.
-    """
-
-    time: float
-    values: Mapping[str, np.ndarray]
-
-
 @dataclass(frozen=True, kw_only=True)
-class NativeSimulator:
+class NativeSimulator(NativeSettings):
     """Solves arrays of compact models: the same equations as ngspice, in a fraction of the time.
 
+    Of a floating line behind transistors that hardly conduct, `tolerance` leaves the voltage
+    open: a current that small does not decide it.
+
     Parameters
     ----------
-    tolerance : float
-        Largest imbalance of currents at any node, relative to the largest branch current.
-    state_tolerance : float
-        Error of a held state per time step, relative to its normalised size plus 0.01.
-    deadline : float
-        Seconds after which a run is stopped.
-    threads : int
-        Threads that share the cells of arrays from 64 x 64 up.
-    keep_max_step : bool
-        Take no step longer than the analysis' ``max_step`` at constant voltages either. By
-        default it holds on ramps, whose points are a curve; elsewhere the error of the states
-        alone decides, and a plateau is as few points as that allows.
-    line_capacitance : bool
-        Charge the capacitances of the lines and of the devices in transients, and let the
-        temperature lag. Otherwise all of it is quasi-static: word lines are at their drivers'
-        voltages and no displacement current flows.
-    train_from : int
-        Trains of at least so many equal pulses are taken by jumps over the pulses between which
-        little changes, with control of the error; 0: every pulse is integrated. The provenance
-        says where this was done, how and with what error. Of the pulses within a jump only some
-        come back, and of those only the end of the period.
-    train_tolerance : float
-        Error of a held state per jump, relative to its normalised size plus 0.01.
-    stand_in : bool, str or ParameterSet
-        Parameters of ``nmos_3v3`` that stand for a foundry's transistor, which only ngspice runs:
-        True takes the set that is shipped for the card. The provenance says so.
-    changes : tuple of ParameterChange
-        Steps of device parameters in the course of a transient, by growing time.
+    **settings
+        Of :class:`cosim.simulators.native.settings.NativeSettings`.
     """
-
-    tolerance: float = 1e-10
-    state_tolerance: float = 1e-4
-    deadline: float = 3600.0
-    threads: int = 1
-    keep_max_step: bool = False
-    line_capacitance: bool = False
-    stand_in: bool | str | ParameterSet = False
-    train_from: int = 0
-    train_tolerance: float = 3e-5
-    changes: tuple[ParameterChange, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,7 +49,7 @@ class NativeSimulator:
     @property
     def version(self) -> str:
         """Version of this project."""
-        return _version()
+        return package_version()
 
     def run(self, testbench: Testbench) -> Result:
         """Run a testbench; see :class:`cosim.simulators.base.Simulator`.
@@ -177,16 +129,6 @@ class NativeSimulator:
 
         return separate_cells(array, bit_line, source_line)
 
-    def check_deadline(self, start: float) -> None:
-        """Raise SimulationTimeout once the deadline has passed."""
-        if time.perf_counter() - start > self.deadline:
-            raise SimulationTimeout(
-                thing="the native simulator passed its deadline and was stopped",
-                value=self.deadline,
-                limit="seconds",
-                next_step="Give it a longer deadline, a smaller array or fewer pulses a run",
-            )
-
     def _run_dc(
         self, testbench: Testbench, start: float
     ) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
@@ -214,16 +156,6 @@ class NativeSimulator:
         axis, data = recorder.arrays()
         notes = [f"{direct} array steps used the sparse direct solver"] if direct else []
         return axis, data, notes
-
-
-@lru_cache(maxsize=1)
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("reram-cosim")
-    except PackageNotFoundError:
-        return ""
 
 
 def _topology(testbench: Testbench) -> tuple[Any, ...]:
@@ -260,7 +192,7 @@ def _findings(testbench: Testbench) -> list[Any]:
 
 def _sha256(testbench: Testbench, changes: Sequence[ParameterChange] = ()) -> str:
     """Hash of everything that a netlist would say; writing it would cost more than the solution."""
-    digest = hashlib.sha256(_version().encode())
+    digest = hashlib.sha256(package_version().encode())
     digest.update(testbench.built_array.fingerprint.encode())
     # A subclass may have more to say than what a testbench builds.
     digest.update(testbench.array.fingerprint.encode())

@@ -12,7 +12,7 @@ from cosim.errors import NotConverged
 from cosim.simulators.native.direct import assemble
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.newton import ArraySystem
+    from cosim.simulators.native.state import ArrayState
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class Convergence:
     direct: int
 
 
-def newton_step(system: ArraySystem, forcing: float) -> tuple[Floats, Floats, int]:
+def newton_step(system: ArrayState, forcing: float) -> tuple[Floats, Floats, int]:
     """Newton step of the deviations; iterations, or -1 for the direct solver."""
     from cosim.simulators.native import lines
     from cosim.simulators.native.gmres import solve_newton

@@ -66,7 +66,8 @@ def effective_matrix(
     Raises
     ------
     ConfigError
-        If bit and source lines are parallel: such an array computes no matrix product.
+        If bit and source lines are parallel: such an array computes no matrix product; or if
+        the read voltage is 0 or not finite.
     """
     from cosim.simulators.native.build import array_states, build_system
     from cosim.simulators.native.linear import LinearCrossbar
@@ -77,6 +78,12 @@ def effective_matrix(
             thing="an array with parallel bit and source lines computes no matrix product",
             value=str(array.layout),
             limit="Layout.CROSSING",
+        )
+    if not read_voltage or not np.isfinite(read_voltage):
+        raise ConfigError(
+            thing="voltage at which an array is linearised [V]",
+            value=read_voltage,
+            limit="finite, not 0",
         )
     rows, cols = array.shape
     held = array_states(array)
@@ -90,7 +97,7 @@ def effective_matrix(
     rng = np.random.default_rng(seed)
     worst = 0.0 if samples else float("nan")
     for _ in range(samples):
-        v = rng.uniform(0.0, read_voltage, rows)
+        v = read_voltage * rng.uniform(0.0, 1.0, rows)
         full.solve(bit=v, source=zero, gate=gates, held=held)
         exact = -full.source_delivered.sum(axis=1)
         worst = max(worst, float(np.max(np.abs(v @ matrix - exact)) / np.max(np.abs(exact))))

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
 from cosim.simulators.native.jumps import METHOD, Jumps
+from cosim.simulators.native.settings import NativeSettings
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.simulator import NativeSimulator
     from netlists.testbench import Testbench
 
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ def run_train(
     *,
     record: Sequence[int] | None = None,
     tolerance: float = 1e-4,
-    simulator: NativeSimulator | None = None,
+    simulator: NativeSettings | None = None,
 ) -> TrainResult:
     """Repeat one period of stimuli `pulses` times.
 
@@ -70,7 +70,8 @@ def run_train(
         Pulse counts at which states are kept; default: about ten a decade, and the last.
     tolerance : float
         Error of a state per jump, relative to its size plus 0.01.
-    simulator : NativeSimulator, optional
+    simulator : NativeSettings, optional
+        Such as a NativeSimulator.
         Tolerances and deadline.
 
     Raises
@@ -80,13 +81,12 @@ def run_train(
     NotConverged, SimulationTimeout
     """
     from cosim.simulators.native.build import Stimuli, build_system, initial_states
-    from cosim.simulators.native.simulator import NativeSimulator
     from cosim.simulators.native.stand_in import stood_in
     from cosim.simulators.native.transient import Integrator
     from netlists.testbench import Transient
 
     begin = time.perf_counter()
-    chosen = simulator or NativeSimulator()
+    chosen = simulator or NativeSettings()
     analysis: Any = testbench.analysis
     if not isinstance(analysis, Transient) or pulses < 1:
         raise ConfigError(

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_GAMMA = 2.0 - np.sqrt(2.0)
-_D = _GAMMA / 2.0
-_W = np.sqrt(2.0) / 4.0
+# Place of the first stage in a step, weights of the stages.
+GAMMA = 2.0 - np.sqrt(2.0)
+D = GAMMA / 2.0
+W = np.sqrt(2.0) / 4.0
 # Weights of the embedded third-order formula minus those of the method.
-_E = ((1.0 - _W) / 3.0 - _W, (3.0 * _W + 1.0) / 3.0 - _W, _D / 3.0 - _D)
+E = ((1.0 - W) / 3.0 - W, (3.0 * W + 1.0) / 3.0 - W, D / 3.0 - D)
 # Changes of a state per step, relative to its scale, beyond which no step is even tried.
 _LARGEST_CHANGE = 0.3
 # Part of the largest change of a state that is still remembered a step later.
@@ -147,11 +148,11 @@ class Integrator:
     def _try(self, t: float, h: float) -> tuple[float, Floats, Floats, Convergence]:
         """Error over tolerance, states, rates and convergence of a step of size `h`."""
         first = self._rate
-        dh = _D * h
+        dh = D * h
         base = self.states + dh * first
-        self._solve(t + _GAMMA * h, base, dh)
+        self._solve(t + GAMMA * h, base, dh)
         middle = (self._solved_states() - base) / dh
-        base = self.states + (_W * h) * (first + middle)
+        base = self.states + (W * h) * (first + middle)
         done = self._solve(t + h, base, dh)
         states = self._solved_states()
         last = (states - base) / dh
@@ -162,7 +163,7 @@ class Integrator:
         self, h: float, first: Floats, middle: Floats, last: Floats, states: Floats
     ) -> float:
         """Largest error of a state over the tolerance, from the rates of a step's stages."""
-        error = h * np.abs(_E[0] * first + _E[1] * middle + _E[2] * last)
+        error = h * np.abs(E[0] * first + E[1] * middle + E[2] * last)
         scale = self.tolerance * (np.maximum(np.abs(states), np.abs(self.states)) + self.floor)
         # Where a breakdown outruns the resolution of the clock, no step is small enough for more.
         if h <= 1e4 * self._smallest:

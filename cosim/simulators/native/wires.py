@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.simulators.native import transient
 from cosim.simulators.native.steps import Convergence, newton_step
-from cosim.simulators.native.transient import Integrator
+from cosim.simulators.native.transient import GAMMA, D, E, Integrator, W
 from cosim.simulators.native.word_lines import WordLines
 
 Floats = NDArray[np.float64]
@@ -98,14 +97,14 @@ class WireIntegrator(Integrator):
         return reached, done
 
     def _try(self, t: float, h: float) -> tuple[float, Floats, Floats, Convergence]:
-        dh, weight = transient._D * h, transient._W * h
+        dh, weight = D * h, W * h
         rate, first = self._rate, self._flows
         self._gates = self._stored[3]
         self._base = self._moved(dh, first)
         held = self.states + dh * rate
-        self._solve(t + transient._GAMMA * h, held, dh)
+        self._solve(t + GAMMA * h, held, dh)
         middle_rate = (self._solved_states() - held) / dh
-        middle = self._slopes(t + transient._GAMMA * h, dh)
+        middle = self._slopes(t + GAMMA * h, dh)
         self._base = self._moved(weight, tuple(f + m for f, m in zip(first, middle, strict=True)))
         held = self.states + weight * (rate + middle_rate)
         done = self._solve(t + h, held, dh)
@@ -113,10 +112,9 @@ class WireIntegrator(Integrator):
         last_rate = (states - held) / dh
         last = self._slopes(t + h, dh)
         now = self._now(t + h)
-        e = transient._E
         worst = self._state_error(h, rate, middle_rate, last_rate, states)
         bit, source, _, gate = (
-            h * (e[0] * f + e[1] * m + e[2] * s)
+            h * (E[0] * f + E[1] * m + E[2] * s)
             for f, m, s in zip(first, middle, last, strict=True)
         )
         size = max(float(np.max(np.abs(v))) for v in now[:2])

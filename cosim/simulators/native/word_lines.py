@@ -14,7 +14,7 @@ from cosim.simulators.native.direct import Lines
 from cosim.simulators.native.steps import Convergence, newton_step
 
 if TYPE_CHECKING:
-    from cosim.simulators.native.newton import ArraySystem
+    from cosim.simulators.native.state import ArrayState
     from netlists.array import Array
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ class WordLines:
 
     def solve(
         self,
-        system: ArraySystem,
+        system: ArrayState,
         cells: Callable[[Floats], Convergence],
         drive: Floats,
         start: Floats,
@@ -136,7 +136,7 @@ class WordLines:
             next_step="Use slower edges of the gates",
         )
 
-    def _newton_step(self, system: ArraySystem, force: Floats) -> Floats:
+    def _newton_step(self, system: ArrayState, force: Floats) -> Floats:
         """Change of the gates for currents into them, with all lines following."""
         from scipy.sparse.linalg import LinearOperator, gmres
 
