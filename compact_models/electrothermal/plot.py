@@ -83,15 +83,25 @@ def _outline(axis: Any, geometry: Mapping[str, float], r: Any) -> None:
 def plot_temperature(
     voltages: Any, curves: Mapping[str, Any], ambient: float, title: str = ""
 ) -> Figure:
-    """Draw dome temperature [K] against voltage [V] for several named curves."""
+    """Draw dome temperature [K] against voltage [V].
+
+    Parameters
+    ----------
+    curves : mapping of str to ndarray
+        Names are "SOLUTION, CASE": one colour a case, the compact model dashed.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axis = figure.subplots()
+    colours: dict[str, Any] = {}
     for name, values in curves.items():
-        axis.plot(
-            voltages, values, "--" if name.startswith("compact") else "o-", label=name, markersize=4
+        case = name.partition(", ")[2]
+        line = "--" if name.startswith("compact") else "o-"
+        (drawn,) = axis.plot(
+            voltages, values, line, color=colours.get(case), label=name, markersize=4
         )
+        colours[case] = drawn.get_color()
     axis.axhline(ambient, color="grey", linewidth=0.8)
     axis.set_xlabel("voltage across the device [V]")
     axis.set_ylabel("mean temperature of the dome [K]")

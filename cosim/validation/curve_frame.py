@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cosim.style import BLUE, ORANGE, SOFT, new_axes, styled
+
 Drawn = tuple[Any, str]
 """A matplotlib figure, and what it shows."""
-OURS, THEIRS, GREY = "#1f5fa8", "#d1611b", "#777777"
+OURS, THEIRS, GREY = BLUE, ORANGE, SOFT
 
 
+@styled
 def blank(width: float = 6.0, height: float = 4.2) -> tuple[Any, Any]:
     """Return an empty figure and its axis."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axis = figure.subplots()
-    axis.grid(color="#dddddd", linewidth=0.6)
-    axis.set_axisbelow(True)
-    return figure, axis
+    return new_axes(width, height)
