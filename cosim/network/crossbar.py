@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.network import kernels, products
+from cosim.network.lanes import SEGMENTS
 from cosim.network.random import new_state
 
 Matrix = NDArray[np.float32]
 Reference = Literal["middle", "nominal", "shifted"]
-KNOTS = 33
+KNOTS = SEGMENTS + 1
 
 
 @dataclass(frozen=True, kw_only=True)

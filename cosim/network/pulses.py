@@ -13,7 +13,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from cosim.network.blocks import LANES, pulse_blocks
+from cosim.network.blocks import pulse_blocks
+from cosim.network.lanes import LANES
 from cosim.network.random import GAUSS, next_gauss
 
 # Several coincidences of one train move a device in one step as long as they cannot
