@@ -92,7 +92,17 @@ def provenance(
         "residual": max(residuals) if residuals else None,
         "warnings": "; ".join(list(warnings)[:10]),
         "citations": "; ".join(dict.fromkeys(c for c in citations if c)),
+        **ambient(array),
     }
+
+
+def ambient(array: Array) -> dict[str, float | list[float]]:
+    """``temperature`` [K] around the memory devices, two where cells differ; none if unknown."""
+    if "T_0" not in getattr(array.cell.reram, "parameters", {}):
+        return {}
+    values = array.parameter_array("T_0")
+    low, high = float(np.min(values)), float(np.max(values))
+    return {"temperature": low if low == high else [low, high]}
 
 
 def _join_hashes(hashes: Sequence[str]) -> str:

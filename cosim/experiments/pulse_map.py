@@ -120,6 +120,11 @@ class PulseMap:
             Which radius each device has.
         shift : ndarray or float
             Change of the migration barrier [J].
+
+        Raises
+        ------
+        ModelError
+            A device starts or ends beyond the tabulated densities.
         """
         after = np.empty_like(density)
         widths = np.broadcast_to(width, density.shape)
@@ -130,6 +135,14 @@ class PulseMap:
             kelvin = np.interp(start, self.log_density, self.temperature[r])
             effective = widths[who] * np.exp(-shifts[who] / (BOLTZMANN * kelvin))
             clock = np.interp(start, self.log_density, self.time[r]) + effective
+            outside = (start < self.log_density[0]) | (start > self.log_density[-1])
+            if np.any(outside | ~(clock <= self.time[r].max())):
+                raise ModelError(
+                    thing="a pulse takes a device beyond the tabulated vacancy densities [1/m^3]",
+                    value=f"{self.amplitude:g} V, longest {widths[who].max():.3g} s",
+                    limit=f"{LOWEST * 1e25:.3g} to {HIGHEST * 1e25:.3g}",
+                    next_step="Take fewer, shorter or lower pulses",
+                )
             if self.amplitude > 0:
                 after[who] = np.exp(np.interp(clock, self.time[r], self.log_density))
             else:

@@ -168,6 +168,11 @@ def pulse(
         Change of the migration barrier of every cell in this pulse [J].
     width : float
         [s]
+
+    Raises
+    ------
+    ModelError
+        If the wires take more than the tables hold, or a state leaves them.
     """
     sign = float(np.sign(tables[0].bias.across))
     tops = np.array([abs(t.bias.across) for t in tables])
@@ -202,4 +207,12 @@ def pulse(
         least[who] = np.minimum(least[who], np.where(on[who], volts, np.inf))
         left[who] = np.maximum(left[who] - step[:, 0], 0.0)
         left[left < 1e-9 * width] = 0.0
+    ends = tables[0].log_density[[0, -1]]
+    if np.any(on & ~((x >= ends[0]) & (x <= ends[1]))):
+        raise ModelError(
+            thing="a pulse takes a cell beyond the tabulated vacancy densities [1e25 1/m^3]",
+            value=(float(np.exp(x[on].min())), float(np.exp(x[on].max()))),
+            limit="{:.3g} to {:.3g}".format(*np.exp(ends)),
+            next_step="Take lower or shorter pulses",
+        )
     return x, charge, least

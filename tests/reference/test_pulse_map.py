@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compact_models import load_model
-from compact_models.errors import ConfigError, ParameterError
+from compact_models.errors import ConfigError, ModelError, ParameterError
 from cosim.experiments.access import Access, selector
 from cosim.experiments.disturb import Disturb
 from cosim.experiments.open_loop import OpenLoop
@@ -174,3 +174,10 @@ def test_every_polarity_has_its_own_cycle_spread(reram):
     )
     assert np.ptp(up) > 0.0
     assert np.ptp(down) == 0.0
+
+
+def test_a_state_that_leaves_the_table_is_an_error_and_no_number(one):
+    with pytest.raises(ModelError, match="beyond the tabulated"):
+        one.pulse(np.array([2.0]), 3.0, 1.0, Access())
+    with pytest.raises(ModelError, match="beyond the tabulated"):
+        one.pulse(np.array([0.01]), 1.0, 1e-9, Access())

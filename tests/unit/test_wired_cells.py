@@ -111,3 +111,12 @@ def test_wrong_settings_are_refused(wrong):
 def test_wires_must_be_wires():
     with pytest.raises(ConfigError, match="Ohm"):
         Wires(segment=-1.0)
+
+
+def test_a_state_that_leaves_the_table_is_an_error(up):
+    start = np.array([[0.05]])
+    kind, zero = quiet(start.shape)
+    with pytest.raises(ModelError, match="beyond the tabulated"):
+        pulse(
+            (up,), kind, kind, np.log(start), zero, zero, Wires(segment=0.0), np.zeros((1, 1)), 1e-9
+        )
