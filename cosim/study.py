@@ -27,8 +27,6 @@ from cosim.simulators.base import Simulator, get_simulator
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Experiment", "Study", "code_fingerprint", "content_hash", "fixed", "sample_seeds"]
-
 
 class Experiment(Protocol):
     """What a study runs: all of :mod:`cosim.experiments` are."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from compact_models import load_model
-from cosim.experiments.array_studies import ArrayProgram, common
+from cosim.experiments.array_studies import ArrayProgram
+from cosim.experiments.array_studies.conductances import with_conductance
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.wired_cells import Bias, Wires, build_table, pulse, solve_row
@@ -23,7 +24,7 @@ def test_pulses_on_a_row_are_those_of_the_native_solver():
     wires = Parasitics(r_row=SEGMENT, r_col=SEGMENT)
     array = Array(Cell(reram, transistor), rows=1, cols=COLUMNS, parasitics=wires)
     rng = np.random.default_rng(1)
-    array = common.with_conductance(array, rng.uniform(20e-6, 80e-6, (1, COLUMNS)))
+    array = with_conductance(array, rng.uniform(20e-6, 80e-6, (1, COLUMNS)))
     study = ArrayProgram(array, compare_size=0, device_spread=False)
     session = Session(array=array, simulator=precise(get_simulator("native")))
     states = session.start()

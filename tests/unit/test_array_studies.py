@@ -25,6 +25,7 @@ from cosim.experiments.array_studies import (
     Leakage,
     common,
 )
+from cosim.experiments.array_studies.conductances import device_conductance, with_conductance
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.base import with_spread
 from netlists import Drive, Layout, Waveform
@@ -140,13 +141,13 @@ def test_crossing_says_why_there_is_none() -> None:
 def test_cells_with_spread_get_the_conductance_asked_for(array: cs.Array) -> None:
     spread = with_spread(array, 5)
     wanted = np.linspace(12e-6, 75e-6, 12).reshape(3, 4)
-    built = common.with_conductance(spread, wanted)
-    assert common.device_conductance(built) == pytest.approx(wanted, rel=1e-6)
+    built = with_conductance(spread, wanted)
+    assert device_conductance(built) == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_conductance_that_a_device_cannot_have_is_refused(array: cs.Array) -> None:
     with pytest.raises(ConfigError, match="no state of this conductance"):
-        common.with_conductance(with_spread(array, 5), 93.8e-6)
+        with_conductance(with_spread(array, 5), 93.8e-6)
 
 
 def test_window_of_conductances_is_that_at_the_read_voltage(array: cs.Array) -> None:
@@ -177,7 +178,7 @@ def test_a_leaking_neighbour_takes_two_cells(array: cs.Array) -> None:
 
 
 def test_state_is_on_the_rising_branch(array: cs.Array, reram: Any) -> None:
-    built = common.with_conductance(array, 93e-6)
+    built = with_conductance(array, 93e-6)
     density = built.initial_state("c")[0, 0]
     assert density < 4.73
     settled = solve_steady(reram, voltages={"top": 0.2, "bottom": 0.0},

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cosim.content import content_hash
 from cosim.dataset import build_dataset, load, save
 from cosim.errors import ConfigError, DataError, Interrupted, NotConverged, SimulatorNotFound
-from cosim.study import Study, content_hash, sample_seeds
+from cosim.study import Study, sample_seeds
 
 CALLS: Counter[float] = Counter()
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import device_conductance
 from cosim.experiments.array_studies.disturb_setup import DisturbSetup
 from cosim.experiments.array_studies.session import Session, precise
 from cosim.experiments.array_studies.window import Window, mean_rate
@@ -27,7 +28,7 @@ def pulse(
 
     selected = study.role(scheme) == 3
     drives = study.drives(begin, scheme, study.pulse(amplitude))
-    before = common.device_conductance(begin)
+    before = device_conductance(begin)
     session = Session(array=begin, simulator=precise(simulator))
     after, _ = session.pulse(drives, session.start())
     top = on_top(study, begin, scheme, amplitude, simulator)
@@ -48,7 +49,7 @@ def pulse(
     )
     found = np.searchsorted(train.pulses, study.counts)
     states = train.states["c"][found]
-    change = [common.device_conductance(begin.with_states({"c": c})) - before for c in states]
+    change = [device_conductance(begin.with_states({"c": c})) - before for c in states]
     record = RunProvenance(
         simulator="native", version=session.provenance().version,
         netlist_sha256=session.provenance().netlist_sha256,
@@ -57,7 +58,7 @@ def pulse(
     return Measured(
         outputs={
             "change": np.array(change),
-            "full_change": common.device_conductance(begin.with_states(after)) - before,
+            "full_change": device_conductance(begin.with_states(after)) - before,
             "temperature": heat,
             "voltage": top["cell_voltage"][0],
             "vacancies": states[-1],
@@ -72,11 +73,11 @@ def full_step(
     """Mean change of the selected cells of nominal devices by a pulse at their middle [S]."""
     plain = study.array.replace(parameters={}, selector_parameters={})
     begin = plain.with_states({"c": np.full(plain.shape, window.middle_state)})
-    before = common.device_conductance(begin)
+    before = device_conductance(begin)
     session = Session(array=begin, simulator=precise(simulator))
     drives = study.drives(begin, scheme, study.pulse(amplitude))
     after, _ = session.pulse(drives, session.start())
-    gained = common.device_conductance(begin.with_states(after)) - before
+    gained = device_conductance(begin.with_states(after)) - before
     return float(np.abs(gained[study.role(scheme) == 3]).mean())
 
 

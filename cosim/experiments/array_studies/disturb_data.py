@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cosim.dataset import Variable
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import device_conductance
 from cosim.experiments.array_studies.disturb_case import on_top
 from cosim.experiments.array_studies.disturb_setup import ROLES, DisturbSetup
 from cosim.experiments.array_studies.session import Session, precise
@@ -35,14 +36,14 @@ def beside(
         n = study.compare_size
         plain = study.array.replace(rows=n, cols=n, parameters={}, selector_parameters={})
         begin = plain.with_states({"c": np.full(plain.shape, window.highest_state)})
-        before = common.device_conductance(begin)
+        before = device_conductance(begin)
         ends, heats = [], []
         for chosen in (precise(simulator), other):
             session = Session(array=begin, simulator=chosen)
             wave = study.pulse(study.down)
             drives = study.drives(begin, study.schemes[0], wave)
             after, _ = session.pulse(drives, session.start())
-            ends.append(common.device_conductance(begin.with_states(after)) - before)
+            ends.append(device_conductance(begin.with_states(after)) - before)
             top = on_top(study, begin, study.schemes[0], study.down, chosen)
             heats.append(top["state:dT"][0])
         values = (common.relative_difference(*ends), common.relative_difference(*heats))

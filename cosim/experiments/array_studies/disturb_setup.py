@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError, best_matches
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import check_conductances
 from cosim.experiments.base import check_range, with_spread
 from netlists import Array, Layout
 from netlists.analysis import Transient
@@ -97,7 +98,7 @@ class DisturbSetup:
         common.check_beside(self.compare_size)
         given = [g for g in (self.lowest, self.middle, self.highest) if g is not None]
         if given:
-            common.check_conductances(array, given)
+            check_conductances(array, given)
         if len(given) == 3 and given != sorted(set(given)):
             raise ConfigError(
                 thing="conductances of a disturb study do not rise",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import check_conductances, with_conductance
 from cosim.experiments.base import CYCLES, check_range, generator
 from netlists import Array, Drive, Layout
 from netlists.analysis import DcSweep, OperatingPoint
@@ -58,7 +59,7 @@ class IrDropSetup:
                 value=self.highest,
                 limit=f"at least one, none below the lower end {self.lowest:g}",
             )
-        common.check_conductances(self.array, [self.lowest, *self.highest], self.read_voltage)
+        check_conductances(self.array, [self.lowest, *self.highest], self.read_voltage)
         for text in self.placements:
             ends = text.split("/")
             if len(ends) != 2 or not set(ends) <= set(ENDS):
@@ -116,10 +117,10 @@ class IrDropSetup:
         )
         high = float(point["highest"])
         if self.pattern == "uniform":
-            return common.with_conductance(array, high, self.read_voltage)
+            return with_conductance(array, high, self.read_voltage)
         # The same draw for every case of a size.
         share = generator(seed, CYCLES, n).uniform(size=(n, n))
-        return common.with_conductance(
+        return with_conductance(
             array, self.lowest + share * (high - self.lowest), self.read_voltage
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import check_conductances, with_conductance
 from cosim.experiments.base import check_range
 from netlists import Array, Cell, Layout
 from netlists.analysis import OperatingPoint
@@ -65,7 +66,7 @@ class LeakageSetup:
                 thing="leakage against the gate voltage of an array without selectors",
                 next_step="Give the cell a selector; the passive case is done beside it",
             )
-        common.check_conductances(self.array, [self.selected_conductance, self.other_conductance])
+        check_conductances(self.array, [self.selected_conductance, self.other_conductance])
         common.resized(self.array, 2, 2)
 
     def biased(self, bias: str) -> tuple[float, float]:
@@ -85,7 +86,7 @@ class LeakageSetup:
             )
         states = np.full(array.shape, self.other_conductance)
         states[size // 2, size // 2] = self.selected_conductance
-        return common.with_conductance(array, states)
+        return with_conductance(array, states)
 
     def testbench(
         self, array: Array, bias: str, *, scheme: Scheme, gate_off: float, seed: int

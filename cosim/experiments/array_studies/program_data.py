@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from compact_models import noise
 from cosim.dataset import Variable
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import device_conductance
 from cosim.experiments.array_studies.program_rows import program_rows
 from cosim.experiments.array_studies.program_setup import TARGETS, ProgramSetup
 from cosim.experiments.array_studies.row_drives import read_drives, write_drives
@@ -53,7 +54,7 @@ def beside(
                 drives = write_drives(quiet, array, row, amplitudes)
                 states, spent = session.pulse(drives, states)
                 joules += spent
-            ends.append((common.device_conductance(array.with_states(states)), joules))
+            ends.append((device_conductance(array.with_states(states)), joules))
         (ours, spent), (theirs, reference) = ends
         differences = (common.relative_difference(ours, theirs), abs(spent / reference - 1.0))
         found = dict(zip(names, (*differences, float(len(script))), strict=True))
@@ -90,7 +91,7 @@ def assemble(
         [session.read(read_drives(study, array, i), states)[0] for i in range(array.rows)]
     ) / study.read_voltage  # fmt: skip
     g = {
-        name: common.device_conductance(final.with_states({"c": c}))
+        name: device_conductance(final.with_states({"c": c}))
         for name, c in (("accepted", done["accepted_c"]), ("done", done["done_c"]),
                         ("end", states["c"]))
     }  # fmt: skip

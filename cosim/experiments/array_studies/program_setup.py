@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.errors import ConfigError
 from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import check_conductances, with_conductance
 from cosim.experiments.base import check_range, generator, with_spread
 from netlists import Array
 
@@ -103,7 +104,7 @@ class ProgramSetup:
                     limit=f"{self.array.shape}",
                 )
             wanted = [float(given.min()), float(given.max())]
-        common.check_conductances(self.array, [*wanted, self.start])
+        check_conductances(self.array, [*wanted, self.start])
 
     def wanted(self, array: Array, seed: int) -> Floats:
         """Target of every cell, shape (rows, cols) [S]."""
@@ -116,4 +117,4 @@ class ProgramSetup:
     def built(self, seed: int) -> Array:
         """The array before the first pulse."""
         array = with_spread(self.array, seed) if self.device_spread else self.array
-        return common.with_conductance(array, self.start)
+        return with_conductance(array, self.start)

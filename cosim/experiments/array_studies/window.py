@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from compact_models.constants import BOLTZMANN
 from cosim.experiments.access import Access
-from cosim.experiments.array_studies import common
+from cosim.experiments.array_studies.conductances import (
+    check_conductances,
+    device_conductance,
+    with_conductance,
+)
 from cosim.experiments.array_studies.disturb_setup import DisturbSetup
 from cosim.experiments.cycles import cycle_spreads
 from cosim.experiments.open_loop import OpenLoop
@@ -61,8 +65,8 @@ def find_window(study: DisturbSetup, array: Array) -> Window:
     states: dict[str, Floats] = {}
     for key, conductance in given.items():
         if conductance is not None:
-            common.check_conductances(array, conductance)
-            made = common.with_conductance(plain, conductance)
+            check_conductances(array, conductance)
+            made = with_conductance(plain, conductance)
             nominal[key] = float(made.initial_state("c")[0, 0])
             states[key] = np.full(array.shape, nominal[key])
     open_ends = [key for key in given if key not in nominal]
@@ -85,7 +89,7 @@ def find_window(study: DisturbSetup, array: Array) -> Window:
         else:
             states |= {key: np.full(array.shape, nominal[key]) for key in open_ends}
     conductances = {
-        key: float(common.device_conductance(plain.with_states({"c": [[c]]}))[0, 0])
+        key: float(device_conductance(plain.with_states({"c": [[c]]}))[0, 0])
         for key, c in nominal.items()
     }
     return Window(
