@@ -84,6 +84,10 @@ def test_overlap_of_equal_and_unequal_spreads_agree() -> None:
         float(noise.adjacent_overlap(2e-6, 1e-6)), abs=1e-6
     )
     assert noise.adjacent_overlap(0.0, 1e-6) == pytest.approx(1.0)
+    assert noise.adjacent_overlap(2e-6, 0.0) == 0.0
+    some = noise.adjacent_overlap(2e-6, [0.0, 1e-6, 0.0], [1e-6, 1e-6, 0.0])
+    assert some == pytest.approx([0.0, 0.31731, 0.0], abs=1e-5)
+    assert noise.adjacent_overlap(-2e-6, 1e-6) == noise.adjacent_overlap(2e-6, 1e-6)
 
 
 def test_levels_span_the_published_window() -> None:
