@@ -34,7 +34,7 @@ for _command in (*inspect.COMMANDS, *simulate.COMMANDS, *rungs.COMMANDS, *infer.
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit status; nothing is raised.
+    """Run one command line and return its exit status; only a mistake of ours is raised.
 
     Parameters
     ----------
@@ -44,9 +44,6 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         status = cli.main(args=list(arguments), prog_name="cosim", standalone_mode=False)
-    except CosimError as error:
-        status = _status_of(error)
-        _report(error, status, as_json)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         status = MISUSED
@@ -56,40 +53,16 @@ def run(arguments: Sequence[str]) -> int:
             print_json({"ok": False, "status": status, "error": {"thing": error.format_message()}})
         else:
             error.show()
-    except (click.Abort, KeyboardInterrupt):
-        status = UNTRUSTED
-        text = "interrupted; what was finished is kept, run the same command again to go on"
-        if as_json:
-            print_json({"ok": False, "status": status, "error": {"thing": text}})
-        else:
-            click.echo(f"cosim: {text}", err=True)
     except SystemExit:
         # click's answer to a reader that went away, as in `cosim list | head`.
         status = RIGHT
-    except OSError as error:
-        status = MISUSED if isinstance(error, _WRONG_PATHS) else UNTRUSTED
-        _report(
-            CosimError(
-                thing=f"{error.strerror or type(error).__name__}",
-                value=None if error.filename is None else str(error.filename),
-                next_step="Check the path, its permissions and the free space",
-            ),
-            status,
-            as_json,
-        )
-    except MemoryError:
-        status = UNTRUSTED
-        _report(
-            CosimError(
-                thing="not enough memory for this",
-                next_step="Take a smaller array, fewer pulses or fewer samples",
-            ),
-            status,
-            as_json,
-        )
+    except (Exception, KeyboardInterrupt) as error:
+        said, status = _in_words(error)
+        _report(said, status, as_json)
     return status if isinstance(status, int) else RIGHT
 
 
+_OURS = ("compact_models", "netlists", "cosim")
 # What the user named cannot be read or written; other failures of the system may come and go.
 _WRONG_PATHS = (
     FileExistsError,
@@ -100,10 +73,34 @@ _WRONG_PATHS = (
 )
 
 
-def _status_of(error: CosimError) -> int:
-    """Failures of a run are 1, mistakes of the user 2."""
-    failed = SimulatorError | CalibrationError | Interrupted
-    return UNTRUSTED if isinstance(error, failed) else MISUSED
+def _in_words(error: BaseException) -> tuple[CosimError, int]:
+    """An error as one of ours, with its exit status; a mistake of ours is raised again."""
+    match error:
+        case SimulatorError() | CalibrationError() | Interrupted():
+            return error, UNTRUSTED
+        case CosimError():
+            return error, MISUSED
+        case click.Abort() | KeyboardInterrupt():
+            kept = "What was finished is kept, run the same command again to go on"
+            return Interrupted(thing="stopped by the user", next_step=kept), UNTRUSTED
+        case OSError():
+            said = CosimError(
+                thing=error.strerror or type(error).__name__,
+                value=None if error.filename is None else str(error.filename),
+                next_step="Check the path, its permissions and the free space",
+            )
+            return said, MISUSED if isinstance(error, _WRONG_PATHS) else UNTRUSTED
+        case ModuleNotFoundError(name=str(name)) if name.partition(".")[0] not in _OURS:
+            said = CosimError(
+                thing="a Python package that this needs is not installed",
+                value=name.partition(".")[0],
+                next_step="`cosim doctor` says how to get what is missing",
+            )
+            return said, UNTRUSTED
+        case MemoryError():
+            less = "Take a smaller array, fewer pulses or fewer samples"
+            return CosimError(thing="not enough memory for this", next_step=less), UNTRUSTED
+    raise error
 
 
 def _report(error: CosimError, status: int, as_json: bool) -> None:

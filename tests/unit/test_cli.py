@@ -88,6 +88,7 @@ def test_help_is_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
         (OSError(28, "No space left on device", "f"), 1),
         (PermissionError(13, "Permission denied", "f"), 2),
         (MemoryError(), 1),
+        (ModuleNotFoundError("No module named 'skfem'", name="skfem"), 1),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
