@@ -137,7 +137,7 @@ class Testbench:
         object.__setattr__(self, name, value)
 
     def _checked_drives(self) -> dict[str, Waveform | None]:
-        known = self.array.drivers
+        known = dict.fromkeys(self.array.drivers)
         for name in self.drives:
             if name not in known:
                 raise NetlistError(
