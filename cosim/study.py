@@ -23,6 +23,7 @@ from cosim.dataset import load, save
 from cosim.errors import ConfigError, CosimError, DataError, SimulatorNotFound
 from cosim.parallel import parallel_map
 from cosim.simulators.base import Simulator, get_simulator
+from cosim.study_dataset import combined
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -185,7 +186,9 @@ class Study:
         -------
         xarray.Dataset
             Dimensions: the axes, ``sample``, then those of the experiment; variable ``status``
-            is ``"ok"`` or the reason why a point is NaN.
+            is ``"ok"`` or the reason why a point is NaN. What the runs themselves name like an
+            axis or ``status`` (of each cell) is called ``run_<name>``. Coordinates that differ
+            between points get the axes as dimensions too.
 
         Raises
         ------
@@ -194,7 +197,7 @@ class Study:
         Interrupted
             The user stopped it.
         DataError
-            Points do not have the same shape.
+            Points do not have the same shape, or label an axis differently.
         """
         points = [
             dict(zip(self.axes, values, strict=True))
@@ -224,72 +227,9 @@ class Study:
         for status, _ in results:
             if status.startswith(f"{SimulatorNotFound.__name__}: "):
                 raise SimulatorNotFound(thing=status.partition(": ")[2])
-        return self._combine(results)
-
-    def _combine(self, results: Sequence[tuple[str, xr.Dataset | None]]) -> xr.Dataset:
-        import xarray as xr
-
-        shape = (*(len(values) for values in self.axes.values()), self.samples)
-        dims = (*self.axes, "sample")
-        good = [dataset for _, dataset in results if dataset is not None]
-        variables: dict[str, xr.Variable] = {}
-        coordinates: dict[str, xr.Variable] = {}
-        if good:
-            template = good[0]
-            coordinates = {str(n): c.variable for n, c in template.coords.items()}
-            for name, array in template.data_vars.items():
-                variables[str(name)] = _stack(str(name), array, results, dims, shape)
-        statuses = np.array([status for status, _ in results]).reshape(shape)
-        variables["status"] = xr.Variable(
-            dims, statuses, {"units": "1", "long_name": "ok, or why the point is NaN"}
+        return combined(
+            results, axes=self.axes, units=self.units, samples=self.samples, seed=self.seed
         )
-        for name, values in self.axes.items():
-            coordinates[name] = xr.Variable(
-                (name,), np.asarray(values), {"units": self.units.get(name, "1")}
-            )
-        coordinates["sample"] = xr.Variable(("sample",), np.arange(self.samples), {"units": "1"})
-        attributes = dict(good[0].attrs) if good else {}
-        attributes.setdefault("experiment", "none")
-        attributes.update(
-            seed=self.seed,
-            points=int(np.prod(shape)),
-            failed_points=len(results) - len(good),
-            netlist_sha256=",".join(
-                sorted({str(d.attrs.get("netlist_sha256", "")) for d in good} - {""})
-            ),
-        )
-        return xr.Dataset(variables, coords=coordinates, attrs=attributes)
-
-
-def _stack(
-    name: str,
-    array: xr.DataArray,
-    results: Sequence[tuple[str, xr.Dataset | None]],
-    dims: tuple[str, ...],
-    shape: tuple[int, ...],
-) -> xr.Variable:
-    import xarray as xr
-
-    is_text = array.dtype.kind in "OUST"
-    pieces = []
-    for _, dataset in results:
-        if dataset is None:
-            blank = "" if is_text else np.nan
-            pieces.append(np.full(array.shape, blank, object if is_text else float))
-            continue
-        values = dataset[name].to_numpy()
-        if values.shape != array.shape:
-            raise DataError(
-                thing=f"variable {name!r} has a different shape at different points",
-                value=values.shape,
-                limit=str(array.shape),
-                next_step="Name the variables to keep in `variables`",
-            )
-        pieces.append(values)
-    stacked = np.stack(pieces).reshape(shape + array.shape)
-    if is_text:
-        stacked = stacked.astype(str)
-    return xr.Variable((*dims, *map(str, array.dims)), stacked, dict(array.attrs))
 
 
 def fixed(experiment: Experiment) -> Callable[..., Experiment]:

@@ -99,6 +99,55 @@ def test_same_result_with_any_executor() -> None:
     assert not np.allclose(first["noisy"].isel(sample=0), first["noisy"].isel(sample=1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A line measured at places of its own: on an axis that they label, or beside one."""
+
+    stop: float
+    labelled: bool = False
+
+    def run(self, *, simulator: object = "", seed: int = 0, progress: bool = True) -> xr.Dataset:
+        dim = "place" if self.labelled else "point"
+        return build_dataset(
+            {
+                "current": ((dim,), np.arange(3.0), "A", ""),
+                "status": ((dim,), np.array(["ok", "ok", "weak"]), "1", ""),
+            },
+            coordinates={"place": ((dim,), np.linspace(0.0, self.stop, 3), "V", "")},
+            attributes={"experiment": "Sweep"},
+        )
+
+
+def test_coordinates_of_its_own_stay_with_every_point() -> None:
+    def swept(stops: tuple[float, ...], **options: object) -> xr.Dataset:
+        made = Study(build=partial(Sweep, **options), axes={"stop": stops}, simulator=Nothing())
+        return made.run(progress=False)
+
+    found = swept((1.0, 2.0))
+    assert found["place"].dims == ("stop", "sample", "point")
+    np.testing.assert_array_equal(found["place"].sel(stop=2.0)[0], [0.0, 1.0, 2.0])
+    assert swept((1.0,), labelled=True)["place"].dims == ("place",)
+    with pytest.raises(DataError, match="do not have the same 'place'"):
+        swept((1.0, 2.0), labelled=True)
+
+
+def test_what_runs_name_like_the_study_keeps_its_values() -> None:
+    def build(stop: float, place: float = 0.0) -> Sweep:
+        return Sweep(stop=stop)
+
+    found = Study(build=build, axes={"stop": (1.0,)}, simulator=Nothing()).run(progress=False)
+    assert found["run_status"].to_numpy().tolist() == [[["ok", "ok", "weak"]]]
+    assert found["status"].to_numpy().tolist() == [["ok"]]
+    both = Study(build=build, axes={"stop": (1.0,), "place": (3.0,)}, simulator=Nothing())
+    named = both.run(progress=False)
+    assert named["run_place"].to_numpy().tolist() == [0.0, 0.5, 1.0]
+    assert named["place"].to_numpy().tolist() == [3.0]
+    clash = Study(build=lambda point: Sweep(stop=point), axes={"point": (1.0,)},
+                  simulator=Nothing())  # fmt: skip
+    with pytest.raises(DataError, match="name of a dimension"):
+        clash.run(progress=False)
+
+
 def test_failed_point_is_nan_and_the_others_stay(tmp_path: Path) -> None:
     result = study(fail_at=2.0).run(progress=False)
     assert result["noisy"].isnull().sum() == 4
