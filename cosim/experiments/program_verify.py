@@ -24,6 +24,22 @@ Floats = NDArray[np.float64]
 AMPLITUDES = ((30e-6, 1.35, -1.5), (60e-6, 1.35, -1.3), (np.inf, 1.5, -1.3))
 
 
+def amplitudes_of(target: Floats) -> tuple[Floats, Floats]:
+    """Return the published SET and RESET amplitude of every target [V]; shape of `target`."""
+    zone = np.searchsorted([a[0] for a in AMPLITUDES], target)
+    return np.array([a[1] for a in AMPLITUDES])[zone], np.array([a[2] for a in AMPLITUDES])[zone]
+
+
+def check_loop(acceptance_range: float, limit: int) -> None:
+    """Raise ConfigError unless a closed loop can end."""
+    if not 0 < acceptance_range < 1 or limit < 1:
+        raise ConfigError(
+            thing="closed-loop programming",
+            value=(acceptance_range, limit),
+            limit="acceptance range between 0 and 1 of the target, limit of 1 pulse or more",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProgramVerify:
     """The closed loop.
@@ -72,12 +88,7 @@ class ProgramVerify:
                 value=(wanted.shape, wanted.min(initial=np.inf), wanted.max(initial=0.0)),
                 limit=f"one a device ({population.size}), 1 to 200 uS",
             )
-        if not 0 < self.acceptance_range < 1 or self.limit < 1:
-            raise ConfigError(
-                thing="closed-loop programming",
-                value=(self.acceptance_range, self.limit),
-                limit="acceptance range between 0 and 1 of the target, limit of 1 pulse or more",
-            )
+        check_loop(self.acceptance_range, self.limit)
         density = population.density_at(self.start)
         pulses = np.zeros(population.size, dtype=int)
         band = self.acceptance_range * wanted

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compact_models import noise
 from compact_models.errors import ConfigError
 from cosim.experiments.population import Population
-from cosim.experiments.program_verify import AMPLITUDES
+from cosim.experiments.program_verify import AMPLITUDES, amplitudes_of, check_loop
 from cosim.experiments.wired_cells import Bias, CellTable, Wires, build_table, pulse, solve_row
 
 Floats = NDArray[np.float64]
@@ -71,12 +71,7 @@ class WiredProgram:
                 value=(self.size, self.order),
                 limit='2 to 512 rows and columns; order "row" or "cell"',
             )
-        if not 0 < self.acceptance_range < 1 or self.limit < 1:
-            raise ConfigError(
-                thing="closed-loop programming",
-                value=(self.acceptance_range, self.limit),
-                limit="acceptance range between 0 and 1 of the target, limit of 1 pulse or more",
-            )
+        check_loop(self.acceptance_range, self.limit)
 
     def run(
         self, population: Population, target: Floats, rng: np.random.Generator
@@ -95,10 +90,7 @@ class WiredProgram:
         radius = population.rows_of_devices.reshape(n, n)
         x = np.log(population.density_at(self.start)).reshape(n, n)
         source = self.wires.source_path(n)
-        zone = np.searchsorted([a[0] for a in AMPLITUDES], target)
-        height = {
-            up: np.array([a[1 if up else 2] for a in AMPLITUDES])[zone] for up in (True, False)
-        }
+        height = dict(zip((True, False), amplitudes_of(target), strict=True))
         active, reached = np.ones((n, n), bool), np.zeros((n, n), bool)
         pulses, energy = np.zeros((n, n), dtype=int), np.zeros(n)
         voltage = np.ones((n, n))

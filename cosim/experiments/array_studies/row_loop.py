@@ -22,7 +22,7 @@ from cosim.experiments.array_studies.row_drives import read_drives, write_drives
 from cosim.experiments.array_studies.session import Session, States
 from cosim.experiments.base import CYCLES, generator
 from cosim.experiments.cycles import cycle_spreads
-from cosim.experiments.program_verify import AMPLITUDES
+from cosim.experiments.program_verify import amplitudes_of
 from netlists import Array
 from netlists.waveform import as_waveform
 
@@ -33,12 +33,6 @@ HIGHEST = 2.0
 """Amplitude up to which steps raise it [V]."""
 SMALL = 1e-3
 """Change of other rows' states, relative to their size, up to which it is multiplied."""
-
-
-def amplitudes_of(wanted: Floats) -> tuple[Floats, Floats]:
-    """SET and RESET amplitude of every target [V]."""
-    zone = np.searchsorted([a[0] for a in AMPLITUDES], wanted)
-    return np.array([a[1] for a in AMPLITUDES])[zone], np.array([a[2] for a in AMPLITUDES])[zone]
 
 
 def raised(study: ProgramSetup, base: Floats, count: Floats) -> Floats:
