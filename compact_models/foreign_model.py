@@ -195,7 +195,7 @@ class ForeignModel:
         self.check_parameters(values)
         for name, value in values.items():
             own = self.declared[name]
-            if not own.minimum <= value <= own.maximum:
+            if isinstance(value, str) or not own.minimum <= value <= own.maximum:
                 raise ParameterError(
                     thing=f"parameter {name} of {self.name} is out of range",
                     value=value,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from compact_models.errors import ModelError, best_matches
+from compact_models.inputs import finite
 
 
 @lru_cache(maxsize=16)
@@ -74,7 +75,7 @@ class ForeignTransistor:
         Raises
         ------
         ModelError
-            If the transistor has no parameter of that name.
+            If the transistor has no parameter of that name, or a value is no finite number.
         """
         for name in parameters:
             if name not in self.parameters:
@@ -83,7 +84,8 @@ class ForeignTransistor:
                     value=name,
                     next_step=best_matches(name, self.parameters),
                 )
-        return replace(self, parameters={**self.parameters, **parameters})
+        given = {n: float(finite(x, f"{self.name}: {n}")) for n, x in parameters.items()}
+        return replace(self, parameters={**self.parameters, **given})
 
 
 def compiled_modules(files: Sequence[str | Path]) -> dict[str, str]:

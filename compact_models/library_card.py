@@ -14,6 +14,7 @@ from pathlib import Path
 
 from compact_models.errors import ModelError, best_matches
 from compact_models.foundry import ForeignTransistor, compiled_modules
+from compact_models.inputs import finite
 
 _DEEPEST, _LARGEST = 8, 100_000_000
 _OTHER = ("pmos", "vdmos", "njf", "pjf", "npn", "pnp", "d", "r", "c")
@@ -146,7 +147,8 @@ def load_card(
     Raises
     ------
     ModelError
-        The library cannot be read, or holds no such n-channel transistor.
+        The library cannot be read, or holds no such n-channel transistor; or a size is no finite
+        number.
 
     Examples
     --------
@@ -163,7 +165,8 @@ def load_card(
         )
     own = model.lower()
     binned = [name for name in found.models if re.fullmatch(rf"{re.escape(own)}\.\d+", name)]
-    size = {n: x for n, x in (("w", width), ("l", length)) if x is not None} | dict(values or {})
+    asked = {"w": width, "l": length, **(values or {})}
+    size = {n: float(finite(x, f"{model}: {n}")) for n, x in asked.items() if x is not None}
     lines = (
         (f'.lib "{path.resolve()}" {section}',) if section else (f'.include "{path.resolve()}"',)
     )
@@ -254,7 +257,7 @@ def _wrapper(name: str, model: str, letter: str, size: Mapping[str, float]) -> s
         raise ModelError(
             thing="name of a model", value=model, limit="letters, digits, underscores and dots"
         )
-    given = " ".join(f"{n}={float(x)!r}" for n, x in size.items())
+    given = " ".join(f"{n}={x!r}" for n, x in size.items())
     passed = " ".join(f"{n}={{{n}}}" for n in size)
     return (
         f".subckt {name} d g s b {given}\n{letter}1 d g s b {model} {passed}\n.ends {name}"

@@ -94,6 +94,10 @@ def solve_steady(
         If a name is unknown or missing, a number is not finite, shapes do not fit together, or
         a point does not settle.
     """
+    if ramp < 1 or iterations < 1:
+        raise ModelError(
+            thing="steps of a steady solution", value=(ramp, iterations), limit="1 or more of each"
+        )
     kernels = compile_model(model, "numpy")
     overrides = dict(parameters or {})
     model.check_parameters(overrides)

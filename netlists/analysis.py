@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from compact_models.errors import NetlistError
 from netlists.names import check_number
 
+MOST_POINTS = 10_000_000
+"""Of a sweep; what comes back of one driver is then 80 MB."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
@@ -44,6 +47,13 @@ class DcSweep:
                 thing="sweep step leads away from the stop value",
                 value=self.step,
                 limit=f"from {self.start:g} towards {self.stop:g}",
+            )
+        if (self.stop - self.start) / self.step > MOST_POINTS:
+            raise NetlistError(
+                thing="points of a sweep",
+                value=(self.stop - self.start) / self.step,
+                limit=f"at most {MOST_POINTS}",
+                next_step="Take larger steps",
             )
 
     @property

@@ -122,8 +122,8 @@ class Waveform:
         Other parameters as in :meth:`pulse`.
         """
         busy = rise + width + fall
-        if count < 1:
-            raise NetlistError(thing="number of pulses", value=count, limit=">= 1")
+        if not isinstance(count, int | np.integer) or count < 1:
+            raise NetlistError(thing="number of pulses", value=count, limit="an integer >= 1")
         if period <= busy:
             raise NetlistError(
                 thing="pulse period is too short", value=period, limit=f"> {busy:g} s (one pulse)"

@@ -105,6 +105,8 @@ def test_hostile_and_broken_libraries(library, tmp_path):
     assert load_card(tmp_path / "spaced.lib", "nch", width=np.float64(2e-6)).definition.startswith(
         ".subckt nch_selector d g s b w=2e-06\n"
     )
+    with pytest.raises(ModelError, match="nch: w must be finite"):
+        load_card(tmp_path / "spaced.lib", "nch", width=float("nan"))
     for line in (".include", ".lib", ".subckt"):
         (tmp_path / "short.lib").write_text(f"{line}\n")
         with pytest.raises(ModelError, match="not complete"):

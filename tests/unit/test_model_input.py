@@ -47,6 +47,9 @@ WRONG: dict[str, Callable[[], Any]] = {
     "not told the value .*: 'phi'": lambda: solve_steady(
         RERAM, voltages={"top": 1.0, "bottom": 0.0}, held={"c": 1.0}
     ),
+    "steps of a steady solution": lambda: solve_steady(
+        RESISTOR, voltages={"top": 1.0, "bottom": 0.0}, held={}, ramp=0
+    ),
     "a sum above 0 Ohm": lambda: RERAM.with_parameters(R_s=0.0, R_line=0.0),
     "R_th.* is out of range: 0.0": lambda: RERAM.with_parameters(R_th=0.0),
 }

@@ -171,6 +171,7 @@ def test_each_analysis_has_its_command(bench: Testbench) -> None:
         lambda: Transient(stop=1e-6, step=1e-9, save_from=1e-6),
         lambda: DcSweep(stop=1.0, step=0.0),
         lambda: DcSweep(stop=-1.0, step=0.1),
+        lambda: DcSweep(stop=1.0, step=1e-12),
         lambda: Options(reltol=0.5),
         lambda: Options(abstol=0.0),
         lambda: Options(method="euler"),  # type: ignore[arg-type]

@@ -151,7 +151,7 @@ def test_other_lengths_and_temperatures_are_refused(nmos):
 
 
 def test_bad_input_names_itself(nmos):
-    with pytest.raises(ModelError, match="gate .V. must be finite"):
+    with pytest.raises(ModelError, match=r"gate \[V\] must be finite"):
         nmos.current(gate=np.nan, drain=1.0)
     with pytest.raises(ParameterError, match="threshold_voltage"):
         nmos.current(gate=1.0, drain=1.0, threshold_volts=0.5)

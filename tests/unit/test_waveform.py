@@ -112,6 +112,7 @@ def test_impossible_waveforms_are_refused(times: tuple, values: tuple) -> None: 
         lambda: Waveform.pulse(1.0, 1e-6, rise=0.0),
         lambda: Waveform.train(1.0, 1e-6, 1e-6, 3),
         lambda: Waveform.train(1.0, 1e-6, 2e-6, 0),
+        lambda: Waveform.train(1.0, 1e-6, 2e-6, 2.5),
         lambda: Waveform.sweep([0, 1], 0.0),
         lambda: Waveform.sweep([], 1.0),
         lambda: Waveform.constant(float("nan")),
