@@ -205,7 +205,7 @@ def _population(
 
     row = array_of(1, 24, np.linspace(0.7, 3.6, 24))
     data = [pulsed(row, random_pulses(calibrating, 120, 1.1, 1.5), w, 1) for w in (6e-7, 2.5e-6)]
-    fit = calibrate(*data, temperature=293.0)
+    fit = calibrate(*data)
     volts = random_pulses(unseen, 40, 1.15, 1.45)
     truth = pulsed(array_of(16, 16, np.full((1, 1), 1.64)), volts, 1.5e-6, 2)
     g = truth["conductance"].values.reshape(volts.size, -1)

@@ -71,7 +71,7 @@ def calibrated(rng: np.random.Generator, pulses: int = CALIBRATING) -> Calibrati
     many = array_of(1, 16, np.linspace(0.5, 4.0, 16))
     voltages = np.linspace(0.1, 1.0, 10)[:, None] * READ_VOLTAGE
     data.append(Read(many, inputs=voltages).run(simulator="native", progress=False))
-    return calibrate(*data, temperature=293.0, selector=load_model("nmos_3v3"))
+    return calibrate(*data, selector=load_model("nmos_3v3"))
 
 
 def sequences(rng: np.random.Generator, count: int) -> list[tuple[str, float, FloatArray]]:

@@ -230,7 +230,7 @@ class PulseData:
             if "pulse_current" not in dataset
             else np.asarray(dataset["pulse_current"].values, float).reshape(values.shape),
             conditions={
-                name: (float(attributes[name]), float(attributes[name]))
+                name: (float(np.min(attributes[name])), float(np.max(attributes[name])))
                 for name in ("read_voltage", "temperature")
                 if name in attributes
             },

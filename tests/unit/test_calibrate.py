@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compact_models import noise
+from compact_models import load_model, noise
 from compact_models.errors import CalibrationError, CosimError, DataError
 from cosim import cli, unseen
 from cosim.behavioural import (
@@ -19,6 +19,9 @@ from cosim.behavioural import (
 )
 from cosim.behavioural.pulse_data import PulseData
 from cosim.calibration import calibrate
+from cosim.experiments import PulseUpdate
+from cosim.experiments.base import ambient
+from netlists import Array, Cell
 
 # The published open-loop sequence: 2 x (400 up, 400 down), then 500 alternating.
 SEQUENCE = np.concatenate([np.tile(np.repeat([1, -1], 400), 2), np.tile([1, -1], 250)])
@@ -460,3 +463,23 @@ def test_data_that_cannot_support_a_fit_is_refused():
     with pytest.raises(CalibrationError, match="conductance"):
         calibrate(dataset(g).drop_vars("conductance"))
     assert DeviceSpread() == calibrate(dataset(g)).device.spread
+
+
+def test_simulated_data_say_their_temperature():
+    cell = Cell(load_model("cmo_hfox"), load_model("nmos_3v3"))
+    array = Array(cell, rows=1, cols=2)
+    assert ambient(array) == {"temperature": 293.0}
+    assert ambient(array.with_parameters(T_0=[[300.0, 310.0]])) == {"temperature": [300.0, 310.0]}
+    assert ambient(Array(Cell(load_model("resistor")), rows=1, cols=1)) == {}
+    data = PulseUpdate(array, pulses=12, width=1e-5, cycle_spread=False).run(
+        simulator="native", progress=False
+    )
+    found = calibrate(data)
+    assert found.device.validity.temperature == (293.0, 293.0)
+    assert not any("temperature" in note for note in found.report.warnings)
+    start = data["initial_conductance"].values.ravel()
+    with pytest.warns(OutsideCalibration, match="temperature of 350 K"):
+        assert predict(found.device, start, [1.35], temperature=350.0)["outside_calibration"].all()
+    for ambients, expected in ((300.0, (300.0, 300.0)), ([290.0, 310.0], (290.0, 310.0))):
+        one = dataset(curved_train(0.05, SEQUENCE)).assign_attrs(temperature=ambients)
+        assert PulseData.from_dataset(one).conditions["temperature"] == expected
