@@ -76,20 +76,27 @@ class CircuitTraining:
         end = dict(zip(LEARNERS, dataset["accuracy"].values[-1], strict=True))
         rms = float(last.drift_rms.sel(rung="behaviour"))
         figures = [
-            # The stated bound of the behavioural rung against the array rung.
+            # The stated bounds of the behavioural rung against the array rung.
             Figure(key="drift", name="behaviour against array at the end, rms over the window",
                    value=rms, high=0.02, required=True),
             Figure(key="drift_max", name="the same, worst cell",
                    value=float(last.drift_max.sel(rung="behaviour"))),
+            Figure(key="drift_product", name="the same, products, worst over the largest current",
+                   value=float(last.drift_product.sel(rung="behaviour")), high=0.02,
+                   required=True),
             *(Figure(key=f"accuracy_{n}", name=f"unseen digits right, {name}", value=float(a))
               for n, (name, a) in enumerate(end.items())),
         ]  # fmt: skip
-        spice = dataset["drift_max"].sel(rung="ngspice").values
-        if np.isfinite(spice).any():
-            figures.append(
-                Figure(key="ngspice", name="ngspice against array, worst cell over the window",
-                       value=float(np.nanmax(spice)), high=1e-3, required=True)
-            )  # fmt: skip
+        for key, name, what in (
+            ("ngspice", "drift_max", "worst cell over the window"),
+            ("ngspice_product", "drift_product", "products, worst over the largest current"),
+        ):
+            spice = dataset[name].sel(rung="ngspice").values
+            if np.isfinite(spice).any():
+                figures.append(
+                    Figure(key=key, name=f"ngspice against array, {what}",
+                           value=float(np.nanmax(spice)), high=1e-3, required=True)
+                )  # fmt: skip
         problems = tuple(
             f"{f.name}: {f.value:.2g}, above {f.high:g}"
             for f in figures

@@ -21,8 +21,10 @@ def table(dataset: xarray.Dataset) -> str:
     spiced = np.isfinite(dataset["drift_rms"].sel(rung="ngspice").values)
     steps = [k for n, k in enumerate(dataset["step"].values) if k in evaluated or spiced[n]]
     lines = [
-        "drift to the array rung, % of the window, and accuracy on unseen digits, %",
-        f"{'step':>5}{'pulses':>8}{'behaviour rms':>15}{'max':>8}{'ngspice rms':>13}{'max':>8}"
+        "drift to the array rung, % of the window (products: of the largest current), and accuracy "
+        "on unseen digits, %",
+        f"{'step':>5}{'pulses':>8}{'behaviour rms':>15}{'max':>8}{'product':>9}"
+        f"{'ngspice rms':>13}{'max':>8}{'product':>9}"
         + "".join(f"{name:>24}" for name in LEARNERS),
     ]
 
@@ -30,15 +32,16 @@ def table(dataset: xarray.Dataset) -> str:
         return f"{100 * value:{width}.{digits}f}" if np.isfinite(value) else "-".rjust(width)
 
     for k in steps:
-        rms, most = dataset["drift_rms"].sel(step=k), dataset["drift_max"].sel(step=k)
+        at = dataset.sel(step=k)
         total = int(dataset["pulses"].sel(step=slice(1, k)).sum())
         line = f"{k:5d}{total:8d}"
         for rung, width in zip(RUNGS, (15, 13), strict=True):
-            line += show(float(rms.sel(rung=rung)), width, 4)
-            line += show(float(most.sel(rung=rung)), 8)
+            found = at.sel(rung=rung)
+            line += show(float(found["drift_rms"]), width, 4)
+            line += show(float(found["drift_max"]), 8) + show(float(found["drift_product"]), 9)
         if int(k) in evaluated:
-            found = dataset["accuracy"].values[evaluated[int(k)]]
-            line += "".join(show(a, 24, 1) for a in found)
+            right = dataset["accuracy"].values[evaluated[int(k)]]
+            line += "".join(show(a, 24, 1) for a in right)
         lines.append(line)
     return "\n".join(lines)
 
@@ -52,7 +55,11 @@ def plot(dataset: xarray.Dataset) -> Any:
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     for rung, colour in zip(RUNGS, (style.ORANGE, style.GREEN), strict=True):
-        for name, line, size in (("drift_max", "--", "worst cell"), ("drift_rms", "-", "rms")):
+        for name, line, size in (
+            ("drift_max", "--", "worst cell"),
+            ("drift_rms", "-", "rms"),
+            ("drift_product", "-.", "products"),
+        ):
             found = dataset[name].sel(rung=rung)
             drift = found.where(found > 0).dropna("step")
             if drift.size:
@@ -62,8 +69,8 @@ def plot(dataset: xarray.Dataset) -> Any:
                 )  # fmt: skip
     left.axhline(2.0, color=style.INK, ls=":", lw=1.0, label="stated bound of behaviour")
     left.set_title("Drift from the array rung")
-    left.set_ylabel("difference in conductance / % of window")
-    left.yaxis.set_major_formatter("{x:g}")
+    left.set_ylabel("difference / % of window, of largest current")
+    left.yaxis.set_major_formatter(lambda x, _: np.format_float_positional(x, trim="-"))
     right.set_title("What they learn")
     right.set_ylabel("unseen digits right / %")
     # Lines that lie on one another stay visible: the widest is drawn first.
@@ -78,6 +85,8 @@ def plot(dataset: xarray.Dataset) -> Any:
     for axes in (left, right):
         axes.set_xlabel(f"updates of {dataset.attrs['batch']} digits")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.legend(loc="lower right")
+    # Below everything that is drawn.
+    left.set_ylim(bottom=left.get_ylim()[0] / 30.0)
+    left.legend(loc="lower right", ncols=2)
     right.legend(loc="lower right")
     return figure

@@ -15,6 +15,9 @@ from netlists import Array, Cell, Parasitics
 
 FloatArray = NDArray[np.float64]
 
+# Cells of the row whose reads are calibrated, and the range of their states [1e25/m^3].
+LEVELS, STATES = 16, (0.5, 4.0)
+
 
 def fresh(array: Array, conductance: FloatArray | float, gate: float = 3.3) -> Array:
     """The formed array with its cells at given conductances [S] at 0.2 V, transistor included.
@@ -54,14 +57,22 @@ def fresh(array: Array, conductance: FloatArray | float, gate: float = 3.3) -> A
 
 
 def calibrated(array: Array, pulses: int) -> tuple[BehaviouralDevice, float]:
-    """The behavioural device of one cell of the array, and the error of a predicted train."""
+    """The behavioural device of the array's cells, and the error of a predicted train.
+
+    From pulses on one of them, and from reads of a row of them in different states.
+    """
     from cosim.calibration import calibrate
     from cosim.experiments.pulse_update import PulseUpdate
+    from cosim.experiments.read import Read
 
-    one = array.replace(rows=1, cols=1, parasitics=Parasitics(), parameters={})
-    cell = fresh(one, 5e-5)
-    data = PulseUpdate(cell, pulses=pulses, alternating=40, cycle_spread=False)
-    fit = calibrate(data.run(simulator="native", seed=0, progress=False))
+    bare = array.replace(rows=1, cols=1, parasitics=Parasitics(), parameters={})
+    update = PulseUpdate(fresh(bare, 5e-5), pulses=pulses, alternating=40, cycle_spread=False)
+    row = bare.replace(cols=LEVELS).with_parameters(
+        c_0=np.linspace(*STATES, LEVELS)[None], phi_0=np.ones((1, LEVELS))
+    )
+    volts = np.linspace(0.1, 1.0, 10)[:, None] * update.read_voltage
+    read = Read(row, inputs=volts, gate=update.read_gate)
+    fit = calibrate(*(e.run(simulator="native", seed=0, progress=False) for e in (update, read)))
     return fit.device, fit.report.trajectory_error
 
 

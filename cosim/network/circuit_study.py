@@ -3,8 +3,8 @@
 A network of one or two tiles learns real digits with every product, forward and backward,
 and every update solved by the array rung: wires, heat, transistors, device physics. The very
 same pulses go to the calibrated behavioural device and, for the first steps, to ngspice; after
-each step the conductances of all cells are compared. A second behavioural network learns
-alone, from its own errors.
+each step the conductances of all cells and the products of the batch are compared. A second
+behavioural network learns alone, from its own errors.
 The pulses are drawn from one seed, and cycle-to-cycle noise is off: what differs is the rung.
 """
 
@@ -72,9 +72,10 @@ def run_circuit_study(
     -------
     xarray.Dataset
         ``drift_rms``, ``drift_max`` (step, rung): difference of the conductances to the array
-        rung, over the window; ``pulses``, ``loss`` (step); ``accuracy`` (evaluation, learner);
-        ``conductance_0``, with a hidden layer also ``conductance_1``, (solved_by, row, col) of
-        the tiles at the end [S].
+        rung, over the window; ``drift_product`` (step, rung): largest difference of the columns'
+        currents for the batch, over the largest current; ``pulses``, ``loss`` (step);
+        ``accuracy`` (evaluation, learner); ``conductance_0``, with a hidden layer also
+        ``conductance_1``, (solved_by, row, col) of the tiles at the end [S].
 
     Raises
     ------
@@ -102,7 +103,7 @@ def run_circuit_study(
     leaders = [layer for layer in net.layers if isinstance(layer, CircuitLayer)]
 
     steps = -(-c.samples // c.batch)
-    drift = np.full((2, steps, len(RUNGS)), np.nan)
+    drift = np.full((3, steps, len(RUNGS)), np.nan)
     pulses, loss = np.zeros(steps, int), np.zeros(steps)
     failures: list[str] = []
     spiced = 0
@@ -123,9 +124,14 @@ def run_circuit_study(
                 if pulses[k] == 0 or spiced == c.ngspice_steps:
                     continue
                 spiced += 1
+            pairs = list(zip(followers[name], leaders, strict=True))
             try:
-                for follower, leader in zip(followers[name], leaders, strict=True):
+                for follower, leader in pairs:
                     follower.pulse(leader.last)
+                product = max(
+                    _distance(leader.product_on(follower), leader.product_on(leader.rung))
+                    for follower, leader in pairs
+                )
             except SimulatorError as error:
                 # What went before stays; the steps after have no place to start from.
                 failures.append(f"{name}, step {k + 1}: {error}")
@@ -136,7 +142,7 @@ def run_circuit_study(
                 for follower, g in zip(followers[name], truth, strict=True)
             ]
             gap = np.concatenate(gaps)
-            drift[:, k, r] = np.sqrt(np.mean(gap**2)), np.abs(gap).max()
+            drift[:, k, r] = np.sqrt(np.mean(gap**2)), np.abs(gap).max(), product
         if (k + 1) % c.evaluate_every == 0 or k + 1 == steps:
             at.append(k + 1)
             accuracy.append([n.accuracy(data.test_x, data.test_labels) for n in learners.values()])
@@ -149,7 +155,7 @@ def run_circuit_study(
             )  # fmt: skip
     dataset = _dataset(
         c, natives, drift, pulses, loss, at, accuracy,
-        {"array": truth, **{n: [f.conductances() for f in fs] for n, fs in followers.items()}},
+        {"array": truth, "behaviour": [f.conductances() for f in followers["behaviour"]]},
         fit_error,
     )  # fmt: skip
     dataset.attrs["warnings"] = "; ".join(failures)
@@ -159,6 +165,11 @@ def run_circuit_study(
         dataset.to_netcdf(folder / "circuit.nc", engine="h5netcdf")
         plot(dataset).savefig(folder / "circuit.png", dpi=130)
     return dataset
+
+
+def _distance(found: FloatArray, true: FloatArray) -> float:
+    """Largest difference over the largest magnitude."""
+    return float(np.abs(found - true).max() / np.abs(true).max())
 
 
 def _dataset(
@@ -182,6 +193,9 @@ def _dataset(
         {
             "drift_rms": (("step", "rung"), drift[0], one | {"long_name": "over the window"}),
             "drift_max": (("step", "rung"), drift[1], one | {"long_name": "over the window"}),
+            "drift_product": (
+                ("step", "rung"), drift[2], one | {"long_name": "of currents over the largest"},
+            ),
             "pulses": (("step",), pulses, one),
             "loss": (("step",), loss, one),
             "accuracy": (("evaluation", "learner"), np.array(accuracy), one),

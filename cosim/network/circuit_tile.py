@@ -134,9 +134,15 @@ class CircuitLayer:
         self, multiply: Callable[[FloatArray], FloatArray], signals: FloatArray
     ) -> FloatArray:
         """Signals of at most 1 and 0 for the reference line, as products with the weights."""
-        volts = np.pad(self.read_voltage * signals, ((0, 0), (0, 1)))
-        current = multiply(volts)
+        current = multiply(self._voltages(signals))
         return (current[:, :-1] - current[:, -1:]) / (self.unit * self.read_voltage)
+
+    def _voltages(self, signals: FloatArray) -> FloatArray:
+        return np.pad(self.read_voltage * signals, ((0, 0), (0, 1)))
+
+    def product_on(self, rung: Rung) -> FloatArray:
+        """Currents of the columns [A], for the last inputs, of this or another rung."""
+        return rung.multiply(self._voltages(np.asarray(self._x, float)))
 
     def backward(self, d: Matrix) -> Matrix:
         """Errors of the inputs: the array driven from its columns, the largest at full scale."""

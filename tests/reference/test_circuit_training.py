@@ -15,6 +15,7 @@ def test_behaviour_follows_the_array_rung_within_two_percent_of_the_window(tmp_p
     assert int(found.pulses.sum()) > 10
     drift = found["drift_max"].sel(rung="behaviour").values
     assert drift[-1] < 0.02
+    assert found["drift_product"].sel(rung="behaviour").values.max() < 0.02
     assert np.isnan(found["drift_max"].sel(rung="ngspice").values).all()
     array, same, _ = found["accuracy"].values[-1]
     assert same == pytest.approx(array, abs=0.05)
@@ -30,7 +31,8 @@ def test_ngspice_follows_the_same_pulses(ngspice):
         SMALL | {"side": 2, "samples": 10, "rate": 2.0, "ngspice_steps": 1}, progress=False
     )
     assert int(found.pulses.sum()) > 0
-    assert np.nanmax(found["drift_max"].sel(rung="ngspice").values) < 1e-3
+    for name in ("drift_max", "drift_product"):
+        assert np.nanmax(found[name].sel(rung="ngspice").values) < 1e-3
 
 
 @pytest.mark.slow
