@@ -70,7 +70,7 @@ def plot(dataset: xarray.Dataset) -> Any:
     left.axhline(2.0, color=style.INK, ls=":", lw=1.0, label="stated bound of behaviour")
     left.set_title("Drift from the array rung")
     left.set_ylabel("difference / % of window, of largest current")
-    left.yaxis.set_major_formatter(lambda x, _: np.format_float_positional(x, trim="-"))
+    left.yaxis.set_major_formatter(lambda x, _: f"{x:.9f}".rstrip("0").rstrip("."))
     right.set_title("What they learn")
     right.set_ylabel("unseen digits right / %")
     # Lines that lie on one another stay visible: the widest is drawn first.
