@@ -18,6 +18,9 @@ body factor, :math:`\sigma` barrier lowering by the drain):
     w = \sqrt{(h + \sqrt{h^2 + h_0^2}) / 2} \\
     V_P &= h - \gamma w + \gamma^2 / 2 - \Phi
 
+With :math:`\gamma^2 / 4` in place of :math:`\gamma^2 / 2`, as in [Enz1995], it would vanish at
+:math:`V_G = V_T`. The fitted threshold takes up these 25 mV of :math:`V_P`.
+
 *Charges at the two ends*, in units of :math:`2 U C_{ox}`:
 :math:`q_{\mp} = \ln(1 + e^{(V_P - V_{\mp}) / 2U})`.
 

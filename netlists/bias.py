@@ -10,15 +10,17 @@ schemes, it goes where the scheme says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from compact_models.errors import NetlistError
-from netlists.array import Array
 from netlists.lines import Layout, LineKind
 from netlists.waveform import Waveform, as_waveform
+
+if TYPE_CHECKING:
+    from netlists.array import Array
 
 Drives = dict[str, Waveform | None]
 Scheme = Literal["gate", "half", "third", "floating"]

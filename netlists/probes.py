@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from compact_models.errors import NetlistError, best_matches
 from compact_models.foreign_model import ForeignModel
 from compact_models.model import CompactModel
-from netlists.array import Array
 from netlists.lines import LINE_NAMES, LineKind
 from netlists.nodes import resolve_node
 
 if TYPE_CHECKING:
+    from netlists.array import Array
     from netlists.testbench import Testbench
 
 _SINGLE = re.compile(r"([iv])\(([A-Za-z0-9_.]+)\)\Z")

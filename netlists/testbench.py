@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from compact_models.errors import NetlistError, ParameterError, best_matches
 from netlists.analysis import Analysis, DcSweep, OperatingPoint, Options, Transient
-from netlists.array import Array
 from netlists.names import check_name, check_node, check_number, check_text
 from netlists.waveform import Waveform, as_waveform
 
 if TYPE_CHECKING:
+    from netlists.array import Array
     from netlists.limits import Finding
     from netlists.probes import Vectors
     from netlists.topology import Element
