@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cosim.behavioural.device import BehaviouralDevice
     from cosim.simulators.base import Simulator
-    from netlists import Cell
+    from netlists import Cell, Parasitics
 
 FloatArray = NDArray[np.float64]
 READ_VOLTAGE = 0.2
@@ -31,7 +31,7 @@ LOWEST, HIGHEST = 0.2, 8.0
 def read_digits(
     device: BehaviouralDevice,
     *,
-    cell: Cell,
+    cell: Cell | None,
     images: int,
     wire_resistance: float,
     seed: int,
@@ -45,7 +45,8 @@ def read_digits(
     ----------
     device : BehaviouralDevice
         Calibrated from pulses; its read law is added here.
-    cell : Cell
+    cell : Cell, optional
+        Needed where `get` has to make a dataset.
     images : int
         How many test images go through the circuit.
     wire_resistance : float
@@ -60,9 +61,8 @@ def read_digits(
     """
     from cosim.behavioural.converters import Converter
     from cosim.behavioural.tile import TileOptions
-    from cosim.experiments import Read
     from cosim.network.digits import DigitsClassifier
-    from netlists import Array, Parasitics
+    from netlists import Parasitics
 
     states = np.geomspace(LOWEST, HIGHEST, TABLE_STATES)
     table = get("read_table", lambda: _table(cell, states, seed, simulator, progress))
@@ -71,41 +71,52 @@ def read_digits(
     wires = Parasitics(r_row=wire_resistance, r_col=wire_resistance)
     options = TileOptions(parasitics=wires, adc=Converter(bits=8, bound=classifier.output_range()))
     tile = classifier.tile(device, options=options, seed=seed)
-    density = state_of(table, states, tile.programmed)
-    array = Array(
-        cell,
-        rows=tile.programmed.shape[0],
-        cols=tile.programmed.shape[1],
-        parasitics=wires,
-        parameters={"c_0": density, "phi_0": 1.0},
-        name="digits",
-    )
     inputs = classifier.test_inputs[:images]
     voltages = np.asarray(options.dac.convert(inputs) * READ_VOLTAGE, dtype=np.float64)
-    circuit = get(
-        "digits_read",
-        lambda: Read(array, inputs=voltages).run(simulator=simulator, seed=seed, progress=progress),
-    )
+
+    def read() -> xr.Dataset:
+        density = state_of(table, states, tile.programmed)
+        return _read(cell, density, wires, voltages, "digits", simulator, seed, progress)
+
+    circuit = get("digits_read", read)
     currents = circuit["current"].values
     return device, _section(classifier, tile, circuit, currents, images)
 
 
 def _table(
-    cell: Cell, states: FloatArray, seed: int, simulator: str | Simulator, progress: bool
+    cell: Cell | None, states: FloatArray, seed: int, simulator: str | Simulator, progress: bool
 ) -> xr.Dataset:
     """Cell current over read voltage and state, from the same circuit simulator."""
+    from netlists import Parasitics
+
+    voltages = READ_VOLTAGE * np.arange(1, TABLE_VOLTAGES + 1)[:, None] / TABLE_VOLTAGES
+    return _read(cell, states[None, :], Parasitics(), voltages, "table", simulator, seed, progress)
+
+
+def _read(
+    cell: Cell | None,
+    density: FloatArray,
+    wires: Parasitics,
+    voltages: FloatArray,
+    name: str,
+    simulator: str | Simulator,
+    seed: int,
+    progress: bool,
+) -> xr.Dataset:
+    """Currents of an array whose cells have these normalised vacancy densities."""
     from cosim.experiments import Read
     from netlists import Array
 
-    row = Array(
+    assert cell is not None
+    array = Array(
         cell,
-        rows=1,
-        cols=states.size,
-        parameters={"c_0": states[None, :], "phi_0": 1.0},
-        name="table",
+        rows=density.shape[0],
+        cols=density.shape[1],
+        parasitics=wires,
+        parameters={"c_0": density, "phi_0": 1.0},
+        name=name,
     )
-    voltages = READ_VOLTAGE * np.arange(1, TABLE_VOLTAGES + 1)[:, None] / TABLE_VOLTAGES
-    return Read(row, inputs=voltages).run(simulator=simulator, seed=seed, progress=progress)
+    return Read(array, inputs=voltages).run(simulator=simulator, seed=seed, progress=progress)
 
 
 def _law(table: xr.Dataset) -> Any:

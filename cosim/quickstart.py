@@ -8,7 +8,7 @@ through the behavioural tile, and the two are compared where both were read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from cosim.config import StudyFile
-    from cosim.pipeline import JobResult
+    from cosim.outcome import JobResult
+    from netlists import Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +85,9 @@ class Quickstart:
             Sections of the page and datasets by name.
         """
         from cosim.build import build_array
-        from cosim.calibration import calibrate
-        from cosim.digits_job import read_digits
         from cosim.experiments import Cycling, Forming, PulseUpdate
         from cosim.experiments.resume import FINISHED_CELLS, FinishedSteps, run_resumed
-        from cosim.pipeline import JobResult, carry_on, result_key
-        from cosim.report import Plot, Section
-        from cosim.sections import describe
+        from cosim.pipeline import carry_on, result_key
 
         array = build_array(study)
         seed, simulator = study.seed, study.engine
@@ -114,18 +111,63 @@ class Quickstart:
             "cycling", run(Cycling(array, cycles=self.cycles, reset=self.cycle_reset), 1)
         )
         array = carry_on(array, cycled)
-        experiment = PulseUpdate(array, sequence=self._sequence())
-        everything = steps.get("pulse_update", run(experiment, 2))
-        updates = _after(everything, self.conditioning)
+        pulsed = steps.get("pulse_update", run(PulseUpdate(array, sequence=self._sequence()), 2))
+        return self._drawn(
+            (formed, cycled, pulsed), study, folder, steps.get, cell=array.cell, progress=progress
+        )
+
+    def redraw(self, *, folder: Path) -> JobResult:
+        """Return the page again from the data in `folder`, without a simulator.
+
+        Raises
+        ------
+        DataError
+            A dataset is missing: run the study again to go on.
+        """
+        from cosim.config import load_study
+        from cosim.dataset import load
+        from cosim.pipeline import STUDY_COPY
+
+        def kept(name: str, _: Callable[[], xr.Dataset] | None = None) -> xr.Dataset:
+            return load(folder / f"{name}.nc")
+
+        done = [kept(name) for name in ("forming", "cycling", "pulse_update")]
+        return self._drawn(done, load_study(folder / STUDY_COPY), folder, kept)
+
+    def _drawn(
+        self,
+        done: Sequence[xr.Dataset],
+        study: StudyFile,
+        folder: Path,
+        get: Callable[[str, Callable[[], xr.Dataset]], xr.Dataset],
+        *,
+        cell: Cell | None = None,
+        progress: bool = False,
+    ) -> JobResult:
+        """The page of what was formed, cycled and pulsed, and of the digits on such cells."""
+        from cosim.calibration import calibrate
+        from cosim.digits_job import read_digits
+        from cosim.outcome import JobResult
+        from cosim.report import Plot, Section
+        from cosim.sections import describe
+
+        formed, cycled, pulsed = done
+        updates = _after(pulsed, self.conditioning)
         fit = calibrate(updates)
+        datasets = {"forming": formed, "cycling": cycled, "pulse_update": pulsed}
+
+        def keep(name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
+            datasets[name] = get(name, make)
+            return datasets[name]
+
         device, section = read_digits(
             fit.device,
-            cell=array.cell,
+            cell=cell,
             images=self.images,
             wire_resistance=self.wire_resistance,
-            seed=seed,
-            simulator=simulator,
-            get=steps.get,
+            seed=study.seed,
+            simulator=study.engine,
+            get=keep,
             progress=progress,
         )
         device.save(folder / "device.json")
@@ -147,7 +189,7 @@ class Quickstart:
         sections = (*(describe(d) for d in (formed, cycled, updates)), calibration, section)
         return JobResult(
             sections=sections,
-            datasets=steps.done,
+            datasets=datasets,
             problems=tuple(p for s in sections for p in s.problems),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cosim import cli
+from cosim import cli, pipeline
 
 STUDY = """
 experiment = "quickstart"
@@ -28,7 +28,10 @@ images = 4
 @pytest.mark.ngspice
 @pytest.mark.slow
 def test_from_pristine_cells_to_digits(
-    tmp_path: Path, ngspice: object, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    ngspice: object,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study, folder = tmp_path / "small.toml", tmp_path / "out"
     study.write_text(STUDY)
@@ -49,6 +52,13 @@ def test_from_pristine_cells_to_digits(
     # A second run takes every step from the folder.
     before = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.nc")}
     assert len(before) == 5
-    assert cli.run(["report", str(folder)]) == 0
+    assert cli.run(["run", str(study), "-o", str(folder)]) == 0
+    # The page is drawn again without a simulator, whatever version of the code made the data.
+    monkeypatch.setenv("COSIM_NGSPICE", "/nowhere/ngspice")
+    monkeypatch.setattr(pipeline, "code_fingerprint", lambda: "another version")
+    capsys.readouterr()
+    assert cli.run(["report", str(folder), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {f["key"]: f["value"] for f in again["figures"]} == figures
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("*.nc")} == before
     assert {p.name for p in tmp_path.iterdir()} == {"small.toml", "out"}
