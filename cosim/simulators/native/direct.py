@@ -87,7 +87,6 @@ class DirectSystem:
     column_index: NDArray[np.intp]
     size: int
     factor: Any
-    matrix: Any
 
     def solve(
         self, f_row: NDArray[np.float64], f_column: NDArray[np.float64]
@@ -183,6 +182,4 @@ def assemble(
                 limit="every node needs a conducting path to a driver",
                 next_step="Drive the floating lines, or give the open cells a finite resistance",
             ) from error
-    return DirectSystem(
-        row_index=row_index, column_index=column_index, size=size, factor=factor, matrix=matrix
-    )
+    return DirectSystem(row_index=row_index, column_index=column_index, size=size, factor=factor)

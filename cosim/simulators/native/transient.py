@@ -61,8 +61,6 @@ class Integrator:
     tolerance: float
     floor: float = 1e-2
     wired: bool = field(default=False, init=False)
-    steps: int = field(default=0, init=False)
-    rejected: int = field(default=0, init=False)
     direct: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -127,7 +125,6 @@ class Integrator:
                     raise
             if error <= 1.0:
                 break
-            self.rejected += 1
             self.system.restore(keep)
             if 0.25 * h < smallest:
                 raise NotConverged(
@@ -139,7 +136,6 @@ class Integrator:
             h *= 0.25 if not np.isfinite(error) else max(0.2, 0.85 * error ** (-1 / 3))
         self._recent = np.maximum(np.abs(states - self.states), _FORGET * self._recent)
         self.states, self._rate = states, rate
-        self.steps += 1
         grown = h * min(5.0, 0.85 * max(error, 1e-4) ** (-1 / 3))
         truncated = h < 0.99 * self._suggested and grown > h
         self._suggested = max(grown, self._suggested) if truncated else grown
