@@ -99,7 +99,7 @@ def _weights(state: dict[str, Any], layer: str) -> Matrix:
     return np.block([[parts[i, j] for j in range(columns)] for i in range(rows)])
 
 
-def data_for(inputs: int, folder: str | None = None) -> tuple[Matrix, Matrix, Labels]:
+def data_for(inputs: int) -> tuple[Matrix, Matrix, Labels]:
     """Sample of training inputs, test inputs and labels that fit a number of inputs."""
     from cosim.network import datasets
 
@@ -110,7 +110,7 @@ def data_for(inputs: int, folder: str | None = None) -> tuple[Matrix, Matrix, La
             limit="784 (MNIST) or 64 (digits of scikit-learn)",
             next_step="Give the study it was trained by instead",
         )
-    found = datasets.mnist(folder) if inputs == 784 else datasets.digits()
+    found = datasets.mnist() if inputs == 784 else datasets.digits()
 
     def flat(images: Any) -> Matrix:
         return np.asarray(images.reshape(len(images), -1) / np.float32(255), np.float32)

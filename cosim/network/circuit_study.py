@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from compact_models.errors import SimulatorError
 from cosim.behavioural.device import BehaviouralDevice
-from cosim.network.circuit_report import LEARNERS, RUNGS, plot
+from cosim.network.circuit_report import LEARNERS, RUNGS
 from cosim.network.circuit_rungs import BehaviourRung, CircuitRung, Rung
 from cosim.network.circuit_settings import CircuitConfig, task
 from cosim.network.circuit_start import tiles
@@ -55,9 +54,7 @@ def network(c: CircuitConfig, rungs: Sequence[Rung], device: BehaviouralDevice) 
 
 
 def run_circuit_study(
-    config: Mapping[str, Any] | None = None,
-    output: Path | None = None,
-    progress: bool = True,
+    config: Mapping[str, Any] | None = None, progress: bool = True
 ) -> xarray.Dataset:
     """Train on the array rung; follow with the others.
 
@@ -65,8 +62,6 @@ def run_circuit_study(
     ----------
     config : mapping, optional
         Fields of `CircuitConfig`.
-    output : Path, optional
-        Folder for ``circuit.nc`` and ``circuit.png``.
 
     Returns
     -------
@@ -159,11 +154,6 @@ def run_circuit_study(
         fit_error,
     )  # fmt: skip
     dataset.attrs["warnings"] = "; ".join(failures)
-    if output is not None:
-        folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset.to_netcdf(folder / "circuit.nc", engine="h5netcdf")
-        plot(dataset).savefig(folder / "circuit.png", dpi=130)
     return dataset
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compact_models.errors import ParameterError
 from cosim.behavioural.converters import Converter
 from cosim.behavioural.device import BehaviouralDevice
-from cosim.behavioural.tile import Tile, TileOptions, weights_to_conductances
+from cosim.behavioural.tile import Tile, TileOptions
 from cosim.network.datasets import digits
 
 FloatArray = NDArray[np.floating[Any]]
@@ -89,11 +89,6 @@ class DigitsClassifier:
         good = np.isfinite(scores).all(axis=1)
         answer = np.argmax(np.where(np.isfinite(scores), scores, -np.inf), axis=1)
         return float(np.mean(good & (answer == labels)))
-
-    def target_conductances(self, device: BehaviouralDevice) -> FloatArray:
-        """Conductances to program [S], shape (64, 20): plus and minus columns alternate."""
-        top = float(np.abs(self.weights).max())
-        return weights_to_conductances(self.weights, device, "differential", top)
 
     def tile(
         self, device: BehaviouralDevice, *, options: TileOptions | None = None, seed: int = 0

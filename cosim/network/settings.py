@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from compact_models.errors import ConfigError, best_matches
 from cosim.behavioural.device import BehaviouralDevice, DeviceSpread, soft_bounds
@@ -78,7 +86,8 @@ class Strict(BaseModel):
 class DeviceConfig(Strict):
     """A soft-bounds device by its figures, or the path of a calibrated one.
 
-    A path in a study file starts at that file.
+    A path in a study file starts at that file; of the other fields only ``half_select`` can be
+    given with it.
     """
 
     path: str | None = None
@@ -88,6 +97,15 @@ class DeviceConfig(Strict):
     step_spread: float = Field(default=0.0, ge=0, le=2)
     up_down_spread: float = Field(default=0.0, ge=0, le=2)
     half_select: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        fields = type(self).model_fields.items()
+        others = [n for n, field in fields if getattr(self, n) != field.default]
+        others = [n for n in others if n not in ("path", "half_select")]
+        if self.path is not None and others:
+            raise ValueError(f"a path or figures, not both: {', '.join(others)}")
+        return self
 
     def build(self) -> BehaviouralDevice:
         """The device."""

@@ -78,7 +78,9 @@ def test_study_is_trained_and_read_as_its_table_and_the_options_say(tmp_path, ca
 
 
 def test_any_algorithm_is_read_with_exact_products_as_the_baseline(tmp_path):
+    soft_bounds(states=60.0).save(tmp_path / "device.json")
     settings = {"data": "digits", "hidden": [12], "algorithms": ["agad"], "epochs": 2}
+    settings["device"] = {"path": str(tmp_path / "device.json")}
     table = {"times": [1.0], "acceptance_ranges": [0.002], "program_seeds": [0]}
     found = infer_study({**settings, "inference": table}, tmp_path, progress=False)
     assert found["network"] == "agad, seed 0"

@@ -50,6 +50,7 @@ def test_study_writes_a_table_and_goes_on_where_it_stood(tmp_path):
         ({"hidden": [0]}, "hidden"),
         ({"rate": float("inf")}, "rate"),
         ({"adc_bits": 1}, "adc_bits"),
+        ({"device": {"path": "device.json", "nsr": 0.1}}, "device.*not both: nsr"),
     ],
 )
 def test_wrong_studies_are_refused_by_name(tmp_path, change, message):

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cosim.errors import ConfigError, DataError
+from cosim.network.spiking.encoder import brightness
 
 LARGEST_WEIGHT = 4
 
@@ -108,16 +109,11 @@ def train(
         If images and labels do not belong together or leave 0..1.
     """
     s = settings or Training()
-    x = np.asarray(images, dtype=float)
+    x = brightness(images)
     x = x.reshape(len(x), -1)
     y = np.asarray(labels, dtype=np.int64)
     if len(x) != len(y) or len(x) == 0:
         raise DataError(thing="images and labels differ in number", value=(len(x), len(y)))
-    if not (x.min() >= 0 and x.max() <= 1):
-        raise DataError(
-            thing="brightness of an image", value=(x.min(), x.max()), limit="0 to 1",
-            next_step="Divide bytes by 255",
-        )  # fmt: skip
     if y.min() < 0 or y.max() >= classes:
         raise DataError(thing="label", value=int(y.max()), limit=f"0 to {classes - 1}")
     rng = np.random.default_rng(s.seed)
