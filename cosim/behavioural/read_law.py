@@ -175,10 +175,15 @@ class ReadLaw:
         voltage_max : float
             Largest read voltage across the cell [V].
         window : tuple of float
-            Conductances at the model's read voltage of 0.2 V [S].
+            Conductances at the model's read voltage of 0.2 V [S]. It ends where the conductance
+            has its first maximum over the density: beyond, one conductance is several states.
+
+        Raises
+        ------
+        CalibrationError
+            The window begins beyond what the model gives on its rising branch.
         """
-        conductances = np.linspace(*window, 41)
-        vacancies = reram.vacancies_at(conductance=conductances)
+        conductances, vacancies = _rising(reram, window)
         inner = np.linspace(0.0, voltage_max, 101)
         currents = reram.current(voltage=inner[:, None], vacancies=vacancies[None, :])
         outer = inner[:, None] + currents * selector_resistance
@@ -226,3 +231,21 @@ class ReadLaw:
             weights=tuple(tuple(w) for w in data["weights"]),
             residual=float(data["residual"]),
         )
+
+
+def _rising(reram: Any, window: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    """Conductances [S] and densities [1/m^3] of a window on the model's rising branch."""
+    density = np.geomspace(1e23, 1e26, 2001)
+    found = np.asarray(reram.conductance(vacancies=density, read_voltage=0.2))
+    falls = np.flatnonzero(np.diff(found) <= 0.0)
+    top = int(falls[0]) if falls.size else density.size - 1
+    low, high = window[0], min(window[1], float(found[top]))
+    if not found[0] <= low < high:
+        raise CalibrationError(
+            thing="window of a read law [S]",
+            value=window,
+            limit=f"from {found[0]:.4g} S, below the maximum of {found[top]:.4g} S",
+        )
+    conductances = np.linspace(low, high, 41)
+    logs = np.interp(conductances, found[: top + 1], np.log(density[: top + 1]))
+    return conductances, np.exp(logs)

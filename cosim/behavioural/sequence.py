@@ -48,7 +48,8 @@ def predict(
     -------
     xarray.Dataset
         ``conductance`` (pulse, device) [S]; ``outside_calibration`` (pulse, device), true
-        where the step before was not covered by measured pulses; ``amplitude``, ``width``.
+        where the step before was not covered by measured pulses, or one before it drove the
+        device beyond all measured conductances; ``amplitude``, ``width``.
         Attribute ``outside_calibration`` is the share of such steps.
     """
     from cosim.dataset import build_dataset, package_version

@@ -16,7 +16,13 @@ from cosim.behavioural.current_law import CurrentLaw
 from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.selector_law import SelectorLaw
-from cosim.behavioural.validity import UNCOVERED, OutsideCalibration, Validity, warn_outside
+from cosim.behavioural.validity import (
+    DRIVEN_BEYOND,
+    UNCOVERED,
+    OutsideCalibration,
+    Validity,
+    warn_outside,
+)
 from cosim.behavioural.wired_pulse import WiredPulse
 from cosim.behavioural.write_path import WritePath
 
@@ -24,6 +30,7 @@ FloatArray = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
 _HELD = "steps are those at the range's end"
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +293,7 @@ class UpdateLaw:
         if wires is not None:
             wires.check_shape(u.shape)
         out = np.empty((signs.size, *u.shape))
-        flags = np.zeros(out.shape, bool)
+        flags, lost = np.zeros(out.shape, bool), np.zeros(u.shape, bool)
         seen = _Seen(self.validity)
         with warnings.catch_warnings(record=True) as given:
             warnings.simplefilter("always", OutsideCalibration)
@@ -315,11 +322,15 @@ class UpdateLaw:
                 strangers = self.uncovered(u, pulse.response, voltage)
                 seen.alone |= bool((strangers & ~flags[n]).any())
                 flags[n] |= strangers
-                u = pulse.response.apply(u, rng, factor)
-                # Noise may carry a device to the end of its window, its mean step may not.
-                if rng is None:
-                    flags[n] |= seen.note("conductance", self.conductance(u))
-                u = np.clip(u, *self.bounds)
+                free = pulse.response.apply(u, rng, factor)
+                u = np.clip(free, *self.bounds)
+                # Noise may carry a device to the ends of what was measured, its mean step may not:
+                # from there on it is not known where it is.
+                if rng is None and self.validity.conductance is not None:
+                    pinned = np.abs(free - u) > _ROUNDING
+                    seen.held |= bool((pinned & ~flags[n]).any())
+                    lost |= pinned
+                    flags[n] |= lost
                 out[n] = u
         if quiet:
             return self.conductance(out), flags
@@ -353,7 +364,7 @@ class _Seen:
     def __init__(self, known: Validity) -> None:
         self.known = known
         self.ends: dict[str, tuple[float, float]] = {}
-        self.alone = False
+        self.alone = self.held = False
 
     def note(self, quantity: str, values: FloatArray) -> Bools:
         """Which values are outside."""
@@ -365,8 +376,9 @@ class _Seen:
 
     def warn(self, level: int) -> None:
         """One warning for each."""
-        if self.alone:
-            warnings.warn(UNCOVERED, OutsideCalibration, stacklevel=level)
+        for happened, text in ((self.alone, UNCOVERED), (self.held, DRIVEN_BEYOND)):
+            if happened:
+                warnings.warn(text, OutsideCalibration, stacklevel=level)
         for quantity, (lowest, highest) in self.ends.items():
             known = getattr(self.known, quantity)
             far = lowest if lowest < known[0] else highest

@@ -28,6 +28,11 @@ UNCOVERED = (
     "the law between and beyond measured ones is used"
 )
 
+DRIVEN_BEYOND = (
+    "a pulse drives the conductance beyond all that was measured, outside the calibrated range: it "
+    "is held there, and what follows is a guess"
+)
+
 
 class OutsideCalibration(UserWarning):
     """A calibrated law is used outside the data it was fitted to."""

@@ -4,7 +4,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compact_models.errors import DataError, ParameterError
+from compact_models import load_model
+from compact_models.errors import CalibrationError, DataError, ParameterError
 from cosim.behavioural import (
     BehaviouralDevice,
     DeviceSpread,
@@ -169,3 +170,18 @@ def test_saved_device_comes_back_the_same(tmp_path):
 def test_bad_devices_are_refused(change):
     with pytest.raises(ParameterError):
         soft_bounds().replace(**change)
+
+
+def test_read_law_of_the_model_stays_on_its_rising_branch():
+    """Beyond 4.7e25 m^-3 the conductance falls, and several densities give one conductance."""
+    reram = load_model("cmo_hfox")
+    law = ReadLaw.from_model(reram)
+    peak = float(reram.conductance(vacancies=np.geomspace(4e25, 5.2e25, 400)).max())
+    assert law.conductances[-1] == pytest.approx(peak, rel=1e-4)
+    density = 4.4e25
+    g = reram.conductance(vacancies=np.array([density]))
+    for voltage in (0.1, 0.2):
+        expected = reram.current(voltage=voltage, vacancies=np.array([density]))
+        assert law.current(np.array([voltage]), g) == pytest.approx(expected, rel=2e-3)
+    with pytest.raises(CalibrationError, match="maximum of"):
+        ReadLaw.from_model(reram, window=(9.5e-5, 1e-4))

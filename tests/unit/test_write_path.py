@@ -253,3 +253,14 @@ def test_half_selected_cells_move_by_their_ratio():
         tile.pulse(1, rows=np.ones(4, bool))
     with pytest.raises(ParameterError, match="cell or row or array"):
         tile.pulse(1, together="column")
+
+
+def test_a_device_driven_beyond_all_that_was_measured_is_flagged_from_there_on():
+    known = device(validity=Validity(conductance=(LEAST, LEAST + SPAN)))
+    with pytest.warns(OutsideCalibration, match="drives the conductance beyond"):
+        found = predict(known, [LEAST + 0.1 * SPAN], [1.5] * 20 + [-1.5], np.full(21, 1e-6))
+    flags, g = found["outside_calibration"].values[:, 0], found["conductance"].values[:, 0]
+    first = int(np.argmax(g > LEAST + 0.999 * SPAN))
+    assert first > 5
+    assert not flags[:first].any()
+    assert flags[first:].all()
