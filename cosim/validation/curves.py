@@ -87,9 +87,7 @@ def open_loop(quick: bool) -> Drawn:
         f"Open-loop response to 2 x (400 up, 400 down) and 500 alternating pulses: {many.size} "
         "devices in blue, means over devices. Published: "
         f"N_states {published('n_states').value:g}, skew {published('skew').value:g} %, "
-        f"NSR {published('nsr').value:g} %. "
-        + "; ".join(said)
-        + "."
+        f"NSR {published('nsr').value:g} %. " + "; ".join(said) + "."
     )
 
 
