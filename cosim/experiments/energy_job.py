@@ -12,7 +12,7 @@ from cosim.experiments.energy import energy_against_size
 from cosim.experiments.job_parts import DatasetJob, job_plot, job_provenance
 from cosim.published import Figure
 from cosim.report import Section
-from cosim.style import styled
+from cosim.style import BLUE, ORANGE, styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -166,8 +166,8 @@ def plot_settling(dataset: xr.Dataset) -> Any:
     axis = figure.subplots()
     sizes = dataset["size"].values
     for name, mark, colour, label in (
-        ("settling_time", "o", "#1f5fa8", "product"),
-        ("update_settling_time", "s", "#d1611b", "parallel update"),
+        ("settling_time", "o", BLUE, "product"),
+        ("update_settling_time", "s", ORANGE, "parallel update"),
     ):
         axis.loglog(sizes, dataset[name] * 1e9, mark + "-", color=colour, label=label)
         axis.loglog(sizes, dataset[f"linear_{name}"] * 1e9, ":", color=colour,

@@ -20,7 +20,7 @@ from cosim.experiments.job_parts import (
 from cosim.experiments.levels import moment_name
 from cosim.published import Published, published
 from cosim.report import Section
-from cosim.style import styled
+from cosim.style import BLUE, ORANGE, styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -172,12 +172,13 @@ def plot_steps(dataset: xr.Dataset, known: Mapping[float, Published | None]) -> 
     places = np.arange(dataset.sizes["step"])[::-1]
     for axis, time in zip(axes, times, strict=True):
         values = dataset.error.sel(time=time).values
-        axis.barh(places, values, color="#1f5fa8", height=0.6)
+        axis.barh(places, values, color=BLUE, height=0.6)
         for place, value in zip(places, values, strict=True):
-            axis.text(value, place, f" {value:.3f}", va="center", fontsize=8)
+            axis.text(value, place, f" {value:.3f}", va="center", fontsize=8,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
         beside = known.get(float(time))
         if beside:
-            axis.axvline(beside.value, color="#d1611b", linestyle="--", linewidth=1.2)
+            axis.axvline(beside.value, color=ORANGE, linestyle="--", linewidth=1.2)
             axis.set_xlabel(f"RMSE; dashed: published {beside.value:g}")
         else:
             axis.set_xlabel("RMSE")

@@ -9,7 +9,7 @@ import numpy as np
 from cosim.experiments.array_studies.plots import draw_map
 from cosim.experiments.levels import moment_name
 from cosim.experiments.wired_levels import by_level
-from cosim.plot import BLUE, GREEN, INK, ORANGE, RED, styled
+from cosim.style import BLUE, GREEN, INK, ORANGE, RED, styled
 
 if TYPE_CHECKING:
     import xarray as xr

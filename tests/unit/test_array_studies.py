@@ -294,3 +294,23 @@ def test_settings_of_every_study_can_stand_in_a_file() -> None:
     assert table.placements == ("both/both",)  # type: ignore[attr-defined]
     assert table.highest == (5e-5,)  # type: ignore[attr-defined]
     assert {"ir_drop", "leakage", "array_disturb", "array_program"} <= set(EXPERIMENTS)
+
+
+def test_a_comparison_that_was_asked_for_and_not_made_says_so() -> None:
+    from cosim.experiments.array_studies.compared import beside
+
+    what = {"ngspice_current_difference": "currents"}
+
+    def figures(**attributes: Any) -> list[Any]:
+        given = {"simulator": "native", "compare_size": 4, "ngspice_current_difference": np.nan}
+        return beside(xr.Dataset(attrs=given | attributes), what)
+
+    assert figures(compare_size=0) == []
+    assert figures(simulator="ngspice") == []
+    (missing,) = figures()
+    assert (missing.verdict, missing.note) == ("", "ngspice was not found")
+    (found,) = figures(ngspice_current_difference=0.002)
+    assert (found.verdict, found.required) == ("miss", True)
+    (stand_in,) = figures(ngspice_current_difference=0.03, warnings="stand-in: nmos_3v3")
+    assert stand_in.verdict == "pass"
+    assert "regression bound" in stand_in.note

@@ -25,27 +25,28 @@ _REGRESSION = "; 5 % is a regression bound, set after 3 % had been seen, not der
 
 
 def beside(dataset: xr.Dataset, differences: Mapping[str, str]) -> list[Figure]:
-    """Differences to ngspice as figures, those that were measured.
+    """Differences to ngspice as figures; those that were asked for and not measured say so.
 
     Parameters
     ----------
     differences : mapping of str to str
         Attribute of the dataset -> what it is the difference of.
     """
-    measured = {n: float(dataset.attrs.get(n, math.nan)) for n in differences}
-    return [
-        _figure(dataset, n, differences[n], value)
-        for n, value in measured.items()
-        if math.isfinite(value)
-    ]
+    a = dataset.attrs
+    if not int(a["compare_size"]) or a["simulator"] == "ngspice":
+        return []
+    return [_figure(dataset, n, what, float(a[n])) for n, what in differences.items()]
 
 
 def _figure(dataset: xr.Dataset, attribute: str, what: str, value: float) -> Figure:
     stands_in = "stand-in:" in str(dataset.attrs.get("warnings", ""))
     ours = f"{dataset.attrs['simulator']}{' with the stand-in' if stands_in else ''}"
+    name = f"{ours} against ngspice{' with the card' if stands_in else ''}, {what}"
+    if math.isnan(value):
+        return Figure(key=attribute, name=name, value=value, unit="%", note="ngspice was not found")
     return Figure(
         key=attribute,
-        name=f"{ours} against ngspice{' with the card' if stands_in else ''}, {what}",
+        name=name,
         value=100 * value,
         unit="%",
         high=STAND_IN_AGREEMENT if stands_in else AGREEMENT,

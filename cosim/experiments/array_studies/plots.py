@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.plot import BLUE, GREEN, INK, ORANGE, RED, SOFT, styled
+from cosim.style import BLUE, GREEN, INK, ORANGE, RED, SOFT, styled
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.experiments.array_studies.plots import COLOURS, draw_map, grid
-from cosim.plot import BLUE, INK, ORANGE, RED, SOFT, scaled, styled
+from cosim.style import BLUE, INK, ORANGE, RED, SOFT, scaled, styled
 
 if TYPE_CHECKING:
     import xarray as xr
