@@ -12,40 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cosim.published import Published
-from cosim.style import (
-    BAND,
-    BLUE,
-    GREEN,
-    INK,
-    ORANGE,
-    RED,
-    SOFT,
-    new_axes,
-    scaled,
-    styled,
-    traces,
-)
-
-__all__ = [
-    "BAND",
-    "BLUE",
-    "GREEN",
-    "INK",
-    "ORANGE",
-    "RED",
-    "SOFT",
-    "agreement",
-    "cell_map",
-    "digit_scores",
-    "distribution",
-    "forming_traces",
-    "iv_loops",
-    "pulse_response",
-    "scaled",
-    "step_curves",
-    "styled",
-]
-
+from cosim.style import BAND, BLUE, GREEN, INK, ORANGE, RED, SOFT, new_axes, scaled, styled, traces
 
 SAME = 1e-3
 """Numbers closer together than this share are drawn as one, not stretched over the axes."""

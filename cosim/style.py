@@ -20,6 +20,7 @@ P = ParamSpec("P")
 INK, SOFT, GRID = "#1f2430", "#667085", "#e9ecf1"
 BLUE, ORANGE, GREEN, RED = "#2b6cb0", "#c05621", "#2f855a", "#b42318"
 VIOLET, TEAL = "#6b46c1", "#0f8b8d"
+PALETTE = (BLUE, ORANGE, GREEN, RED, VIOLET, TEAL)
 BAND = "#fbd38d"
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -33,7 +34,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": f"cycler('color', {[BLUE, ORANGE, GREEN, RED, VIOLET, TEAL]})",
+    "axes.prop_cycle": f"cycler('color', {list(PALETTE)})",
     "grid.color": GRID,
     "xtick.color": SOFT,
     "ytick.color": SOFT,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim import plot as style
+from cosim.style import BLUE, GREEN, INK, ORANGE, styled
 
 if TYPE_CHECKING:
     import xarray
@@ -46,7 +46,7 @@ def table(dataset: xarray.Dataset) -> str:
     return "\n".join(lines)
 
 
-@style.styled
+@styled
 def plot(dataset: xarray.Dataset) -> Any:
     """Drift and accuracy against the step."""
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def plot(dataset: xarray.Dataset) -> Any:
 
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for rung, colour in zip(RUNGS, (style.ORANGE, style.GREEN), strict=True):
+    for rung, colour in zip(RUNGS, (ORANGE, GREEN), strict=True):
         for name, line, size in (
             ("drift_max", "--", "worst cell"),
             ("drift_rms", "-", "rms"),
@@ -67,14 +67,14 @@ def plot(dataset: xarray.Dataset) -> Any:
                     drift["step"], 100 * drift, line, color=colour, label=f"{rung}, {size}",
                     marker="o" if drift.size < 5 else None, ms=3.5,
                 )  # fmt: skip
-    left.axhline(2.0, color=style.INK, ls=":", lw=1.0, label="stated bound of behaviour")
+    left.axhline(2.0, color=INK, ls=":", lw=1.0, label="stated bound of behaviour")
     left.set_title("Drift from the array rung")
     left.set_ylabel("difference / % of window, of largest current")
     left.yaxis.set_major_formatter(lambda x, _: f"{x:.9f}".rstrip("0").rstrip("."))
     right.set_title("What they learn")
     right.set_ylabel("unseen digits right / %")
     # Lines that lie on one another stay visible: the widest is drawn first.
-    looks = ((style.INK, "-", 3.2), (style.ORANGE, "-", 1.6), (style.BLUE, "--", 1.2))
+    looks = ((INK, "-", 3.2), (ORANGE, "-", 1.6), (BLUE, "--", 1.2))
     for values, name, (colour, line, width) in zip(
         100 * dataset["accuracy"].values.T, LEARNERS, looks, strict=True
     ):

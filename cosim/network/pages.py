@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from cosim import plot
 from cosim.quantities import show_span
 from cosim.report import Plot, Section, write_page
+from cosim.style import BLUE, GREEN, INK, ORANGE, PALETTE, RED, TEAL, VIOLET, styled
 
-VIOLET, TEAL = "#6b46c1", "#0f8b8d"
 # Of every algorithm its name and colour, the same in all pictures.
 LOOKS = {
-    "fp": ("floating point", plot.INK),
-    "agad": ("AGAD", plot.BLUE),
-    "sgd": ("plain analog SGD", plot.ORANGE),
-    "mixed": ("mixed precision", plot.GREEN),
-    "ttv1": ("Tiki-Taka", plot.RED),
+    "fp": ("floating point", INK),
+    "agad": ("AGAD", BLUE),
+    "sgd": ("plain analog SGD", ORANGE),
+    "mixed": ("mixed precision", GREEN),
+    "ttv1": ("Tiki-Taka", RED),
     "ttv2": ("Tiki-Taka 2", VIOLET),
     "cttv2": ("chopped Tiki-Taka 2", TEAL),
 }
-RANGES = (plot.BLUE, plot.ORANGE, plot.GREEN, plot.RED, VIOLET, TEAL)
 
 
 def write_training_page(result: Mapping[str, Any], folder: Path, title: str) -> Path:
@@ -121,7 +119,7 @@ def _scale(measure: str) -> tuple[float, str]:
     return (100.0, "accuracy / %") if measure == "accuracy" else (1.0, measure)
 
 
-@plot.styled
+@styled
 def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     """One line per arm, from top to bottom; points are seeds."""
     from matplotlib.figure import Figure
@@ -153,7 +151,7 @@ def arms_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     return figure
 
 
-@plot.styled
+@styled
 def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     """What was measured after every epoch; arms differ by their line style."""
     from matplotlib.figure import Figure
@@ -187,19 +185,19 @@ def curves_picture(rows: Sequence[Mapping[str, Any]], measure: str) -> Any:
     return figure
 
 
-@plot.styled
+@styled
 def inference_picture(rows: Sequence[Mapping[str, Any]], floating: float) -> Any:
     """Accuracy over time since programming, a colour for every acceptance range."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(100 * floating, color=plot.INK, ls="--", label="exact products")
+    axes.axhline(100 * floating, color=INK, ls="--", label="exact products")
     times = sorted({r["time"] for r in rows})
     # A logarithmic axis has no place for "just programmed".
     place = {t: t or 0.1 * min((u for u in times if u), default=10.0) for t in times}
     ranges = list(dict.fromkeys(r["acceptance_range"] for r in rows))
-    for n, (width, colour) in enumerate(zip(ranges, itertools.cycle(RANGES), strict=False)):
+    for n, (width, colour) in enumerate(zip(ranges, itertools.cycle(PALETTE), strict=False)):
         mine = [r for r in rows if r["acceptance_range"] == width]
         # Side by side, so that no range hides another.
         aside = 1.35 ** (n - 0.5 * (len(ranges) - 1))
