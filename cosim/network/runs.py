@@ -27,12 +27,6 @@ class StudyData:
 
         self.study = study
         text = study.network == "lstm"
-        if text != (study.data == "war_and_peace"):
-            raise ConfigError(
-                thing=f"data of a {study.network} study",
-                value=study.data,
-                limit="war_and_peace for lstm, mnist or digits for mlp and lenet",
-            )
         if text:
             book = datasets.war_and_peace(study.data_folder)
             train, held_out, test = book.split()
@@ -96,7 +90,7 @@ class StudyData:
             from cosim.network.convolution import LeNet
 
             return LeNet(
-                analog=analog, io=io, side=x.shape[1], classes=classes,
+                analog=analog, io=io, side=x.shape[1], hidden=s.hidden[-1], classes=classes,
                 kernel=5 if x.shape[1] >= 16 else 2, activation=s.activation, gain=gain,
                 seed=seed,
             )  # fmt: skip

@@ -76,9 +76,9 @@ class Strict(BaseModel):
             elif first["loc"] and first["loc"][0] == "algorithms":
                 hint = best_matches(str(first["input"]), ALGORITHMS)
             raise ConfigError(
-                thing=f"{cls.what}, {'.'.join(str(p) for p in first['loc'])}",
-                value=first.get("input"),
-                limit=first["msg"],
+                thing=", ".join([cls.what, *filter(None, [".".join(map(str, first["loc"]))])]),
+                value=first.get("input") if first["loc"] else None,
+                limit=first["msg"].removeprefix("Value error, "),
                 next_step=hint,
             ) from error
 
@@ -149,7 +149,8 @@ class TrainConfig(Strict):
     ``validation_samples`` measures on the last so many training images (of a text: on the
     first so many characters of its validation part) and leaves the test set alone, to
     choose hyperparameters by. ``epoch_characters`` cuts an epoch of a text short; the
-    next one goes on behind it. Converters, noise and tiles: see
+    next one goes on behind it. ``hidden`` are the layers of an mlp or lstm, or the one behind the
+    convolutions of a lenet. Converters, noise and tiles: see
     `cosim.network.layers.InputOutput`.
     """
 
@@ -184,6 +185,17 @@ class TrainConfig(Strict):
     bound_management: int = Field(default=0, ge=0, le=10)
     output_noise: float = Field(default=0.0, ge=0)
     tile: int = Field(default=1024, ge=1)
+
+    @model_validator(mode="after")
+    def _fields_fit_the_network(self) -> Self:
+        if (self.network == "lstm") != (self.data == "war_and_peace"):
+            raise ValueError("war_and_peace for lstm, mnist or digits for mlp and lenet")
+        given = self.hidden != type(self).model_fields["hidden"].default
+        if self.network == "lenet" and given and len(self.hidden) != 1:
+            raise ValueError("hidden of a lenet: one layer behind its convolutions")
+        if self.network == "lstm" and len(set(self.hidden)) != 1:
+            raise ValueError("hidden of a lstm: layers of the same size, one at least")
+        return self
 
     @property
     def fingerprint(self) -> str:

@@ -43,6 +43,8 @@ def test_study_writes_a_table_and_goes_on_where_it_stood(tmp_path):
         ({"epochs": 0}, "epochs"),
         ({"device": {"nsrr": 1}}, "device.nsrr"),
         ({"network": "lstm"}, "war_and_peace"),
+        ({"network": "lenet", "hidden": [20, 10]}, "hidden of a lenet"),
+        ({"network": "lstm", "data": "war_and_peace", "hidden": [8, 9]}, "same size"),
         ({"seeds": []}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [1, 1]}, "seeds.*once"),
