@@ -8,13 +8,13 @@ an alternating sequence at their end gives the symmetry point, its step and its 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compact_models.errors import CalibrationError
+from cosim.behavioural.calibration_result import CalibrationResult
 from cosim.behavioural.device import BehaviouralDevice, DeviceSpread
 from cosim.behavioural.fit_report import (
     FitReport,
@@ -23,6 +23,7 @@ from cosim.behavioural.fit_report import (
     trajectory_error,
 )
 from cosim.behavioural.fitting import fit_steps
+from cosim.behavioural.further import Further
 from cosim.behavioural.pulse_data import PulseData
 from cosim.behavioural.pulse_laws import (
     FEWEST_STEPS,
@@ -36,13 +37,12 @@ from cosim.behavioural.pulse_laws import (
     selector_of_pulses,
     step_of,
 )
+from cosim.behavioural.pulse_windows import windows
 from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.validity import Range, Validity
 
 if TYPE_CHECKING:
     import xarray
-
-    from netlists import Parasitics
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -51,26 +51,6 @@ FloatArray = NDArray[np.floating[Any]]
 BETTER = 0.9
 
 __all__ = ["CalibrationResult", "FitReport", "calibrate"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationResult:
-    """A fitted device, its report, and the scale of each measured device's steps.
-
-    Parameters
-    ----------
-    parasitics : Parasitics, optional
-        Resistances of a tile's lines, where a product of an array was among the data; for
-        `TileOptions`.
-    """
-
-    device: BehaviouralDevice
-    report: FitReport
-    scale_up: FloatArray = field(repr=False)
-    scale_down: FloatArray = field(repr=False)
-    device_min: FloatArray = field(repr=False)
-    device_max: FloatArray = field(repr=False)
-    parasitics: Parasitics | None = None
 
 
 def calibrate(
@@ -108,8 +88,6 @@ def calibrate(
     CalibrationError
         Too few steps, not finite, or no window.
     """
-    from cosim.behavioural.further import Further
-
     pulses, further = Further.sorted_from(data)
     found = _fit_pulses(PulseData.joined(pulses), half_select, selector)
     return further.apply(
@@ -119,7 +97,7 @@ def calibrate(
 
 def _fit_pulses(data: PulseData, half_select: float | None, selector: Any) -> CalibrationResult:
     notes: list[str] = []
-    low, high = data.windows(notes)
+    low, high = windows(data, notes)
     u = (data.before - low) / (high - low)
     step = (data.after - data.before) / (high - low)
     laws = {sign: law_of_pulses(data, sign, u, step, notes) for sign in (1, -1)}

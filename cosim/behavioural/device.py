@@ -13,16 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from compact_models.errors import CosimError, DataError, ParameterError
 from cosim.behavioural.current_law import CurrentLaw
 from cosim.behavioural.figures import figures_of_merit, symmetry_position
 from cosim.behavioural.noise import NoiseLaws
+from cosim.behavioural.pulse_train import walk
 from cosim.behavioural.rate_law import RateLaw
 from cosim.behavioural.read_law import ReadLaw
 from cosim.behavioural.response import PulseResponse
 from cosim.behavioural.selector_law import SelectorLaw
 from cosim.behavioural.update_law import UpdateLaw
 from cosim.behavioural.validity import Validity
+from cosim.behavioural.write_path import WritePath
+
+FloatArray = NDArray[np.floating[Any]]
 
 __all__ = ["BehaviouralDevice", "DeviceSpread", "soft_bounds"]
 
@@ -102,6 +109,65 @@ class BehaviouralDevice(UpdateLaw):
     def figures(self) -> dict[str, float]:
         """States, skew and noise-to-signal ratio (`figures_of_merit`), symmetry point [S]."""
         return figures_of_merit(self.up, self.down) | {"symmetry_point": self.symmetry_point}
+
+    def pulse(
+        self,
+        conductance: FloatArray,
+        polarity: int,
+        *,
+        amplitude: float | None = None,
+        width: float | None = None,
+        rng: np.random.Generator | None = None,
+        scale: FloatArray | float = 1.0,
+        wires: WritePath | None = None,
+    ) -> FloatArray:
+        """Conductances [S] after one pulse on each device; without noise when `rng` is None.
+
+        With `wires`, `amplitude` [V] is that at the drivers, and every device gets what its lines
+        leave of it (`WiredPulse`); the range of calibrated amplitudes then holds for that.
+        """
+        return walk(
+            self,
+            conductance,
+            np.array([polarity]),
+            amplitude,
+            width,
+            rng,
+            scale=scale,
+            wires=wires,
+            level=3,
+        )[0][0]
+
+    def train(
+        self,
+        start: FloatArray | float,
+        polarity: FloatArray,
+        *,
+        amplitude: FloatArray | float | None = None,
+        width: FloatArray | float | None = None,
+        rng: np.random.Generator | None = None,
+        wires: WritePath | None = None,
+    ) -> FloatArray:
+        """Conductances [S] after every pulse of a train.
+
+        Parameters
+        ----------
+        start : array_like
+            Conductance before the first pulse [S], any shape.
+        polarity : ndarray, shape (pulses,)
+            +1 or -1.
+        amplitude, width : float or ndarray, shape (pulses,), optional
+            Of the pulses [V, s]; by default the calibrated ones.
+        wires : WritePath, optional
+            Resistances in front of every device, which take part of the amplitude.
+
+        Returns
+        -------
+        ndarray, shape (pulses, *start.shape)
+            `cosim.behavioural.predict` gives the same with a flag for every pulse that was
+            outside the calibration; here an `OutsideCalibration` warning says so.
+        """
+        return walk(self, start, polarity, amplitude, width, rng, wires=wires)[0]
 
     def replace(self, **changes: Any) -> BehaviouralDevice:
         """A copy with some fields changed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from compact_models.errors import CalibrationError
+from cosim.behavioural.calibration_result import CalibrationResult
 from cosim.behavioural.half_select import HalfSelectLaw, is_disturb
 from cosim.behavioural.noise_fit import NoiseFit, combined, fit_noise, is_programming, is_retention
 from cosim.behavioural.pulse_data import PulseData
@@ -16,8 +17,6 @@ from cosim.behavioural.wire_fit import fit_wires
 
 if TYPE_CHECKING:
     import xarray
-
-    from cosim.calibration import CalibrationResult
 
 
 @dataclass(kw_only=True)

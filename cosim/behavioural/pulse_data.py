@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.floating[Any]]
 
-# Pulses of one direction from which a train is taken to reach the end of the window.
-FULL_TRAIN = 20
-# One window for all devices, where that leaves less than this of the scatter of single steps.
-ALIKE = 0.8
 _BY_PULSE = ("before", "after", "polarity", "amplitude", "width", "gate", "current")
 
 
@@ -109,49 +105,6 @@ class PulseData:
                     best = (start, k)
                 start = k + 1
         return np.arange(best[0], best[1] + 1) if best[1] > best[0] else np.empty(0, dtype=int)
-
-    def windows(self, notes: list[str]) -> tuple[FloatArray, FloatArray]:
-        """Ends of every device's window [S], from the ends of its full trains."""
-        turns = np.flatnonzero((np.diff(self.polarity) != 0) | (np.diff(self.run) != 0))
-        turns = np.append(turns, self.polarity.size - 1)
-        length = np.diff(np.concatenate([[-1], turns]))
-        full = turns[length >= FULL_TRAIN]
-        # Trains of the main pulses, where there are any: others end elsewhere.
-        main = np.concatenate([self.main_group(1), self.main_group(-1)])
-        if {1, -1} <= set(self.polarity[np.intersect1d(full, main)].tolist()):
-            full = np.intersect1d(full, main)
-        up, down = full[self.polarity[full] > 0], full[self.polarity[full] < 0]
-        if up.size and down.size:
-            low, high = self.after[down].mean(axis=0), self.after[up].mean(axis=0)
-            one = np.full_like(low, low.mean()), np.full_like(high, high.mean())
-            if self.devices > 1 and self._scatter(*one) < ALIKE * self._scatter(low, high):
-                # Trains that were too short end where they began, not where windows do.
-                notes.append("devices follow one curve on one window: no spread of windows")
-                low, high = one
-        if not (up.size and down.size) or not (high > low * 1.001).all():
-            # Where devices happened to be says nothing about their windows.
-            notes.append("no full trains of both polarities: window is the range of the data")
-            low = np.full(self.devices, self.after.min())
-            high = np.full(self.devices, self.after.max())
-        if not (high > low * 1.001).all():
-            raise CalibrationError(
-                thing="conductance window of the pulse data [S]",
-                value=(float(low.min()), float(high.max())),
-                limit="maximum above minimum on every device",
-                next_step="Check that the pulses move the devices and that polarity is right.",
-            )
-        return low, high
-
-    def _scatter(self, low: FloatArray, high: FloatArray) -> float:
-        """Variance of main steps about their mean at equal place in given windows [S^2]."""
-        total = 0.0
-        for sign in (1, -1):
-            group = self.main_group(sign)
-            u = ((self.before[group] - low) / (high - low)).ravel()
-            steps = (self.after[group] - self.before[group]).ravel()[np.argsort(u)]
-            parts = np.array_split(steps, max(min(steps.size // 8, 100), 1))
-            total += float(sum(np.sum((part - part.mean()) ** 2) for part in parts))
-        return total
 
     @classmethod
     def joined(cls, parts: Sequence[PulseData]) -> PulseData:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.behavioural.device import BehaviouralDevice
-from cosim.behavioural.update_law import each
+from cosim.behavioural.pulse_train import each, walk
 from cosim.behavioural.write_path import WritePath
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def predict(
     volts = np.asarray(amplitudes, float)
     polarity = np.sign(volts).astype(int)
     first = np.atleast_1d(np.asarray(start, float))
-    found, flags = device.walk(first, polarity, volts, widths, rng, wires=wires)
+    found, flags = walk(device, first, polarity, volts, widths, rng, wires=wires)
     if temperature is not None:
         flags |= not device.validity.check("temperature", temperature, "laws do not change with it")
     sides = {1: device.up.width, -1: device.down.width}

@@ -12,7 +12,7 @@ from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.behavioural.ir_drop import ideal
 from cosim.behavioural.tile_options import Scheme, TileOptions, weights_to_conductances
-from cosim.behavioural.write_array import Select, Together, Writing, pulse_cells
+from cosim.behavioural.write_array import Select, Together, Writing, firing, pulse_cells
 
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
@@ -155,15 +155,6 @@ class Tile:
         ParameterError
             Wires, and a device without a law over amplitudes.
         """
-        shape = self.programmed.shape
-        fires = [np.ones(n, bool) if mask is None else np.asarray(mask, bool)
-                 for n, mask in zip(shape, (rows, columns), strict=True)]  # fmt: skip
-        if (fires[0].shape, fires[1].shape) != ((shape[0],), (shape[1],)):
-            raise ParameterError(
-                thing="firing lines of a tile",
-                value=(fires[0].shape, fires[1].shape),
-                limit=f"({shape[0]},) rows and ({shape[1]},) columns",
-            )
         writing = Writing(
             together=together,
             select=select,
@@ -174,7 +165,7 @@ class Tile:
             self.device,
             self.programmed,
             polarity,
-            np.logical_and.outer(*fires),
+            firing(self.programmed.shape, rows, columns),
             writing,
             amplitude=amplitude,
             width=width,

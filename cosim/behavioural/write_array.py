@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compact_models.errors import ParameterError
 from cosim.behavioural.device import BehaviouralDevice
 from cosim.behavioural.ir_drop import ideal
+from cosim.behavioural.pulse_train import walk
 from cosim.behavioural.wired_pulse import WiredPulse
 from cosim.behavioural.write_path import WritePath
 from netlists import Drive, Parasitics
@@ -103,19 +104,32 @@ def pulse_cells(
             wires = WritePath.alone(out.shape, writing.parasitics, writing.drive).of(group)
         elif not whole:
             wires = _shared(device, out, polarity, group, writing, amplitude, width)
-        found, strange = device.walk(
-            out[group], [polarity], amplitude, width, rng, wires=wires, level=4
+        found, strange = walk(
+            device, out[group], [polarity], amplitude, width, rng, wires=wires, level=4
         )
         out[group], flags[group] = found[0], strange[0]
     if writing.select == "half" and device.half_select > 0.0:
         counts = half_pulses(cells, writing.together)
         half, scale = counts > 0, device.half_select * counts[counts > 0]
-        found, strange = device.walk(
-            out[half], [polarity], amplitude, width, rng, scale=scale, level=4
+        found, strange = walk(
+            device, out[half], [polarity], amplitude, width, rng, scale=scale, level=4
         )
         out[half] = found[0]
         flags[half] |= strange[0]
     return out, flags
+
+
+def firing(shape: tuple[int, ...], rows: Mask | None, columns: Mask | None) -> Mask:
+    """Cells where a firing row meets a firing column; None for all lines."""
+    lines = [np.ones(n, bool) if mask is None else np.asarray(mask, bool)
+             for n, mask in zip(shape, (rows, columns), strict=True)]  # fmt: skip
+    if tuple(line.shape for line in lines) != tuple((n,) for n in shape):
+        raise ParameterError(
+            thing="firing lines of an array",
+            value=tuple(line.shape for line in lines),
+            limit=f"({shape[0]},) rows and ({shape[1]},) columns",
+        )
+    return np.asarray(np.logical_and.outer(*lines))
 
 
 def half_pulses(cells: Mask, together: Together) -> NDArray[np.int_]:
@@ -144,8 +158,8 @@ def _shared(
     law = device.wired_pulse(polarity, amplitude, width, none)
     first = array_path(law, device.normalise(conductance), group, writing).of(group)
     after = conductance.copy()
-    after[group] = device.walk(
-        conductance[group], [polarity], amplitude, width, wires=first, quiet=True
+    after[group] = walk(
+        device, conductance[group], [polarity], amplitude, width, wires=first, quiet=True
     )[0][0]
     last = array_path(law, device.normalise(after), group, writing).of(group)
     return WritePath(

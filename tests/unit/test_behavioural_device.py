@@ -182,6 +182,6 @@ def test_read_law_of_the_model_stays_on_its_rising_branch():
     g = reram.conductance(vacancies=np.array([density]))
     for voltage in (0.1, 0.2):
         expected = reram.current(voltage=voltage, vacancies=np.array([density]))
-        assert law.current(np.array([voltage]), g) == pytest.approx(expected, rel=2e-3)
+        assert law.current(np.array([voltage]), g) == pytest.approx(expected, rel=5e-3)
     with pytest.raises(CalibrationError, match="maximum of"):
         ReadLaw.from_model(reram, window=(9.5e-5, 1e-4))

@@ -18,6 +18,7 @@ from cosim.behavioural import (
     soft_bounds,
 )
 from cosim.behavioural.pulse_data import PulseData
+from cosim.behavioural.pulse_windows import windows
 from cosim.calibration import calibrate
 from cosim.experiments import PulseUpdate
 from cosim.experiments.base import ambient
@@ -404,7 +405,7 @@ def test_cells_that_only_began_elsewhere_share_one_window():
         u = u + 0.02 * ((1 - u) if p > 0 else -u)
         out.append(10e-6 + 80e-6 * u)
     notes = []
-    low, high = PulseData.from_dataset(dataset(np.array(out), sequence)).windows(notes)
+    low, high = windows(PulseData.from_dataset(dataset(np.array(out), sequence)), notes)
     assert np.ptp(low) == np.ptp(high) == 0.0
     assert any("one window" in n for n in notes)
 
