@@ -15,9 +15,10 @@ Figures = Mapping[str, Measured | float]
 PAPER = "nmos_3v3_falcone2025"
 
 
-def _population(
+def drawn_cells(
     count: int, values: Mapping[str, float] | None = None, *, spread: bool = True
 ) -> Any:
+    """Devices and the random numbers that drew them, the same ones every time."""
     from compact_models import load_model
     from cosim.experiments.population import draw_population
 
@@ -26,7 +27,7 @@ def _population(
     return draw_population(model, count, rng, spread=spread, cycle=spread, rows=12), rng
 
 
-def _access(parameters: str) -> tuple[Any, Any]:
+def both_transistors(parameters: str) -> tuple[Any, Any]:
     """The transistor at the gate voltages of SET and RESET pulses."""
     from cosim.experiments.access import selector
 
@@ -51,10 +52,10 @@ def open_loop(quick: bool) -> Figures:
 
     figures: dict[str, Measured | float] = {}
     for suffix, (transistor, values) in CELLS.items():
-        up, down = _access(transistor)
-        one, rng = _population(1, values, spread=False)
+        up, down = both_transistors(transistor)
+        one, rng = drawn_cells(1, values, spread=False)
         plain = OpenLoop(read_noise=False, ramps=1).run(one, up, down, rng)
-        many, rng = _population(32, values)
+        many, rng = drawn_cells(32, values)
         found = OpenLoop().run(many, up, down, rng)
         figures |= {
             f"open_loop_maximum{suffix}": float(plain.conductance[400, 0]) * 1e6,
@@ -94,9 +95,9 @@ def _programmed(suffix: str, devices: int = 16, levels: int = 35) -> Figures:
     level = np.linspace(10e-6, 90e-6, levels)
     target = np.repeat(level, devices)
     for name, acceptance in (("tight", 0.002), ("loose", 0.02)):
-        population, rng = _population(devices, values)
+        population, rng = drawn_cells(devices, values)
         result = ProgramVerify(acceptance_range=acceptance).run(
-            population.repeated(levels), target, *_access(transistor), rng
+            population.repeated(levels), target, *both_transistors(transistor), rng
         )
         error = np.where(result.reached, result.reading - target, np.nan)
         # Relative spread of the accepted readings, brought to a target of 50 uS.

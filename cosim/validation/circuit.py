@@ -22,7 +22,7 @@ def _array(rows: int, cols: int, parameters: str = "cmo_hfox", transistor: str =
     return Array(cell, rows=rows, cols=cols)
 
 
-def _formed(
+def formed_cells(
     parameters: str, rows: int, cols: int, quick: bool, transistor: str = "nmos_3v3"
 ) -> Any:
     """Form an array with spread, or in the quick form the one device without spread."""
@@ -45,7 +45,7 @@ def forming(quick: bool) -> Figures:
 def _forming(suffix: str, transistor: str, quick: bool) -> Figures:
     from compact_models import electrothermal as et
 
-    dataset = _formed("cmo_hfox", 8, 4, quick, transistor)
+    dataset = formed_cells("cmo_hfox", 8, 4, quick, transistor)
     density = 1e25 * dataset.final_c.values.ravel()
     law = et.hopping_law()
     sigma = law(np.zeros(density.size), np.full(density.size, 293.0), density)[0]
@@ -72,7 +72,7 @@ def _forming(suffix: str, transistor: str, quick: bool) -> Figures:
 
 def forming_350nm(quick: bool) -> Figures:
     """Forming sweep of the 350 nm device."""
-    dataset = _formed("cmo_hfox_350nm", 5, 5, quick)
+    dataset = formed_cells("cmo_hfox_350nm", 5, 5, quick)
     voltage = dataset.forming_voltage.values
     figures: dict[str, Measured | float] = {"forming_voltage_350nm": float(np.nanmean(voltage))}
     if not quick:

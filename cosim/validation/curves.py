@@ -18,7 +18,7 @@ def forming(quick: bool) -> Drawn:
     from scipy.special import ndtri
 
     from cosim.validation.cell import PAPER
-    from cosim.validation.circuit import _formed
+    from cosim.validation.circuit import formed_cells
 
     figure, axis = blank()
     share = np.linspace(0.02, 0.98, 60)
@@ -30,7 +30,7 @@ def forming(quick: bool) -> Drawn:
         cells.append(("cmo_hfox_350nm", 5, 5, "nmos_3v3", "350 nm, of the 1T1R", "s"))
         laws.append(("forming_voltage_350nm", "forming_sigma_350nm", "350 nm", "--"))
     for name, n, m, transistor, label, mark in cells:
-        dataset = _formed(name, n, m, False, transistor)
+        dataset = formed_cells(name, n, m, False, transistor)
         variable = "forming_voltage" if name.endswith("350nm") else "reram_forming_voltage"
         ours = np.sort(dataset[variable].values.ravel())
         place = (np.arange(ours.size) + 0.5) / ours.size
@@ -54,7 +54,7 @@ def forming(quick: bool) -> Drawn:
 def open_loop(quick: bool) -> Drawn:
     """Open-loop traces of devices with spread, and the published sequence."""
     from cosim.experiments.open_loop import OpenLoop
-    from cosim.validation.cell import CELLS, _access, _population
+    from cosim.validation.cell import CELLS, both_transistors, drawn_cells
 
     figure, axis = blank(9.0, 3.8)
     said = []
@@ -62,8 +62,8 @@ def open_loop(quick: bool) -> Drawn:
     for name, (transistor, values), colour in zip(
         names, CELLS.values(), (OURS, "black", GREY), strict=True
     ):
-        many, rng = _population(8 if quick else 32, values)
-        found = OpenLoop().run(many, *_access(transistor), rng)
+        many, rng = drawn_cells(8 if quick else 32, values)
+        found = OpenLoop().run(many, *both_transistors(transistor), rng)
         pulse = np.arange(found.conductance.shape[0])
         if colour == OURS:
             axis.plot(pulse, found.conductance * 1e6, color=OURS, linewidth=0.3, alpha=0.3)
