@@ -1,7 +1,8 @@
 """The command line: ``cosim VERB``.
 
 Exit status: 0 for right, 1 for a result that is not to be trusted (a run that failed, was
-interrupted, or missed what it must give), 2 for wrong use. Files are written only below ``-o``.
+interrupted, or missed what it must give), 2 for wrong use. Files are written only below ``-o``, or
+where the help of a verb says without it; what is read is never replaced.
 """
 
 from __future__ import annotations
