@@ -4,19 +4,7 @@ Every learner holds weights of shape (inputs, outputs), gives them for products,
 takes batches of inputs and error signals. `rate` is the learning rate of the wanted
 change ``rate * xs.T @ ds`` (ds is minus the gradient with respect to the output).
 
-=============  =====================================================================
-``fp``         floating point, the baseline
-``sgd``        plain analog SGD, stochastic pulses [Gokmen and Vlasov, Front. Neurosci.
-               10, 333 (2016)]
-``ttv1``       Tiki-Taka [Gokmen and Haensch, Front. Neurosci. 14, 103 (2020)]
-``ttv2``       Tiki-Taka with a digital filter [Gokmen, Front. Artif. Intell. 4, 699148
-               (2021)]
-``cttv2``      chopped TTv2, also called version 3 [Rasch et al., Nat. Commun. 15, 7133
-               (2024)]
-``agad``       analog gradient accumulation with dynamic reference, also called version 4
-               [Rasch et al. 2024]
-``mixed``      mixed precision [Nandakumar et al., Front. Neurosci. 14, 406 (2020)]
-=============  =====================================================================
+``fp`` is floating point, the baseline; the papers of the others are in `PAPERS`.
 """
 
 from __future__ import annotations
@@ -227,6 +215,14 @@ MODES = {
     "ttv2": transfer.FILTERED,
     "cttv2": transfer.CHOPPED,
     "agad": transfer.DYNAMIC,
+}
+PAPERS = {
+    "sgd": "stochastic pulses: T. Gokmen, Y. Vlasov, Front. Neurosci. 10, 333 (2016)",
+    "mixed": "mixed precision: S. R. Nandakumar et al., Front. Neurosci. 14, 406 (2020)",
+    "ttv1": "Tiki-Taka: T. Gokmen, W. Haensch, Front. Neurosci. 14, 103 (2020)",
+    "ttv2": "Tiki-Taka with a digital filter: T. Gokmen, Front. Artif. Intell. 4, 699148 (2021)",
+    "cttv2": "chopped TTv2 (version 3): M. J. Rasch et al., Nat. Commun. 15, 7133 (2024)",
+    "agad": "dynamic reference, AGAD (version 4): M. J. Rasch et al., Nat. Commun. 15, 7133 (2024)",
 }
 ALGORITHMS = ("fp", "sgd", "mixed", *MODES)
 

@@ -78,7 +78,11 @@ def _training(result: Mapping[str, Any]) -> Section:
         text=text,
         plots=tuple(plots),
         tables={"": (head, table)},
-        provenance={"fingerprint of the study": result["fingerprint"]},
+        provenance={
+            "fingerprint of the study": result["fingerprint"],
+            "version": result["version"],
+            "to cite": "; ".join(result["citations"]),
+        },
     )
 
 

@@ -266,4 +266,10 @@ def arms_of(config: Mapping[str, Any]) -> dict[str, TrainConfig]:
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
             merged[key] = {**merged[key], **value} if both else value
         arms[name] = TrainConfig.read(merged)
+    if len({arm.network == "lstm" for arm in arms.values()}) > 1:
+        raise ConfigError(
+            thing="networks of the arms of a training study",
+            value=[arm.network for arm in arms.values()],
+            limit="all for texts (lstm), or all for images",
+        )
     return arms

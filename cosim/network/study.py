@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from cosim.dataset import package_version
+from cosim.network.algorithms import PAPERS
 from cosim.network.reading import infer_study
 from cosim.network.runs import StudyData, write_table
-from cosim.network.settings import Algorithm, arms_of
+from cosim.network.settings import Algorithm, TrainConfig, arms_of
 
 
 def train_study(config: Mapping[str, Any], output: Path, progress: bool = True) -> dict[str, Any]:
@@ -36,7 +38,8 @@ def train_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
     -------
     dict
         ``rows`` (one per arm, algorithm and seed), ``summary``, ``measure`` ("accuracy" or
-        "perplexity"), ``config``, ``fingerprint``, ``columns`` (of a short table), ``files``.
+        "perplexity"), ``config``, ``fingerprint``, ``columns`` (of a short table), ``files``,
+        ``version``, ``citations``.
     """
     if "inference" in config:
         return infer_study(config, output, progress)
@@ -54,6 +57,8 @@ def train_study(config: Mapping[str, Any], output: Path, progress: bool = True) 
         "fingerprint": prints[0] if len(prints) == 1 else _digest(prints),
         "columns": ["arm", "algorithm", "seed", "epochs", measure, "loss", "seconds"],
         "files": [str(output / name) for name in ("results.csv", "curves.csv", "results.json")],
+        "version": package_version(),
+        "citations": _citations(list(arms.values())),
     }
     for name, study in arms.items():
         data = StudyData(study)
@@ -92,6 +97,13 @@ def _run(
         "curve": list(history.accuracy),
         "losses": list(history.loss),
     }
+
+
+def _citations(arms: list[TrainConfig]) -> list[str]:
+    """Papers of the algorithms, and where the devices come from."""
+    used = dict.fromkeys(a for arm in arms for a in arm.algorithms if a in PAPERS)
+    devices = dict.fromkeys(arm.device.build().source for arm in arms if used)
+    return [*(PAPERS[a] for a in used), *(f"device: {source}" for source in devices)]
 
 
 def _digest(parts: list[str]) -> str:

@@ -149,6 +149,12 @@ def test_arms_differ_in_what_they_name_and_share_the_rest():
     assert same.fingerprint == TrainConfig.read(SMALL).fingerprint
 
 
+def test_arms_are_measured_alike():
+    text = {"name": "b", "network": "lstm", "data": "war_and_peace", "hidden": [8]}
+    with pytest.raises(ConfigError, match=r"mlp.*lstm"):
+        arms_of({**SMALL, "arms": [{"name": "a"}, text]})
+
+
 @pytest.mark.parametrize(
     "arms", [[], "x", [{"rate": 1.0}], [{"name": "a"}, {"name": "a"}], [{"name": "a", "rte": 1}]]
 )
@@ -167,8 +173,11 @@ def test_study_of_arms_writes_tables_curves_and_a_page(tmp_path):
     ]  # fmt: skip
     assert {r["measured_samples"] for r in rows} == {"100"}
     assert len((tmp_path / "curves.csv").read_text().splitlines()) == 4
-    page = write_training_page(result, tmp_path, "Arms <of> a study")
-    assert "Arms &lt;of&gt; a study" in page.read_text()
+    page = write_training_page(result, tmp_path, "Arms <of> a study").read_text()
+    assert "Arms &lt;of&gt; a study" in page
+    # AGAD is of Rasch et al. 2024, the device of Falcone et al. 2025.
+    assert "Nat. Commun. 15, 7133 (2024)" in page
+    assert "arXiv:2502.04524" in page
     assert (tmp_path / "arms.png").stat().st_size > 5000
 
 
