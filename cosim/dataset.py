@@ -8,6 +8,7 @@ netlist hash and citations.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
@@ -108,6 +109,14 @@ def check_dataset(dataset: xr.Dataset) -> None:
     ------
     DataError
     """
+    import xarray as xr
+
+    if not isinstance(dataset, xr.Dataset):
+        raise DataError(
+            thing="this is no dataset",
+            value=type(dataset).__name__,
+            limit="an xarray.Dataset, as experiments return it",
+        )
     # Text and axis labels that xarray makes itself carry no unit.
     bare = [
         str(name)
@@ -204,8 +213,7 @@ def load(path: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    path = Path(path)
-    if not path.is_file():
+    if not isinstance(path, str | os.PathLike) or not Path(path).is_file():
         raise DataError(
             thing="no such result file",
             value=str(path),

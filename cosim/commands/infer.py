@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cosim.commands.output import RIGHT, json_option, print_json
+from cosim.errors import ConfigError
 from cosim.quantities import show_span
 from cosim.text import table
 
@@ -69,6 +70,12 @@ def infer(
     if source.suffix == ".npz":
         found = infer_checkpoint(
             source, table_of, output, not as_json, device=programmed, activation=activation
+        )
+    elif source.suffix != ".toml":
+        raise ConfigError(
+            thing="nothing that could be read over time",
+            value=str(source),
+            limit="a training study (.toml) or a checkpoint (.npz)",
         )
     else:
         settings, _ = load_training(source)

@@ -48,6 +48,8 @@ MISUSE: dict[str, Callable[[], Any]] = {
     "is no number": lambda: RERAM.with_parameters(c_0="1"),
     "a sequence of values": lambda: study({"gate": 3}),
     "does not take its axes": lambda: study({"width": [1, 2]}),
+    "no such result file": lambda: cs.load(None),  # type: ignore[arg-type]
+    "this is no dataset": lambda: cs.save(array(), "a.nc"),  # type: ignore[arg-type]
     "is no function": lambda: study({"gate": [1]}, build=cs.Read(array())),
 }
 
