@@ -71,6 +71,7 @@ def run(study: Path, output: Path | None, fresh: bool, as_json: bool) -> int:
 
     loaded = load_study(study)
     folder = output or Path("results") / loaded.name
+    _refuse_folder_of_another(folder, study)
     outcome = run_study(loaded, folder, fresh=fresh, quiet=as_json)
     if as_json:
         print_json({
@@ -81,6 +82,29 @@ def run(study: Path, output: Path | None, fresh: bool, as_json: bool) -> int:
     else:
         click.echo(outcome.text())
     return RIGHT if outcome.trusted else UNTRUSTED
+
+
+def _refuse_folder_of_another(folder: Path, study: Path) -> None:
+    """Keep a user's own study.toml, which the copy of the study would replace.
+
+    Raises
+    ------
+    ConfigError
+    """
+    from cosim.experiments.resume import FINISHED_CELLS, FINISHED_PARTS
+    from cosim.pipeline import STUDY_COPY
+
+    copy = folder / STUDY_COPY
+    if not copy.is_file() or copy.read_bytes() == study.read_bytes():
+        return
+    others = {path.name for path in folder.iterdir()} - {STUDY_COPY}
+    left_by_runs = {"index.html", FINISHED_CELLS, FINISHED_PARTS}
+    if others and not others & left_by_runs and not any(n.endswith(".nc") for n in others):
+        raise ConfigError(
+            thing="the folder holds a study of its own, which the copy of this one would replace",
+            value=str(copy),
+            next_step="Name another folder with -o",
+        )
 
 
 @click.command()

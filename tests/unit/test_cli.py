@@ -159,6 +159,24 @@ def test_no_output_replaces_what_is_read(
     assert (study.read_text(), data.read_text()) == (before, "pulses, amplitude\n")
 
 
+def test_a_study_that_lies_in_the_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = []
+    outcome = Outcome(folder=tmp_path, page=tmp_path, files=(), figures=())
+    monkeypatch.setattr(pipeline, "run_study", lambda *_, **__: ran.append(1) or outcome)
+    _study(tmp_path)
+    other = tmp_path / "other.toml"
+    other.write_text('experiment = "cycling"\n')
+    assert cli.run(["run", str(other), "-o", str(tmp_path)]) == 2
+    assert "study of its own" in capsys.readouterr().err
+    assert not ran
+    # What an earlier run has left is another matter.
+    (tmp_path / "forming.nc").touch()
+    assert cli.run(["run", str(other), "-o", str(tmp_path)]) == 0
+    assert ran
+
+
 @pytest.mark.parametrize("problems", [(), ("a current is missing",)])
 def test_run_reports_whether_the_result_is_to_be_trusted(
     problems: tuple[str, ...],
