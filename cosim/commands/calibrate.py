@@ -53,6 +53,8 @@ def calibrate() -> None:
               help="Half pulses in a row for which the ratio shall hold.")  # fmt: skip
 @click.option("--temperature", metavar="QUANTITY",
               help="Of the data, as in '25 degC', where they do not say it.")  # fmt: skip
+@click.option("--selector", metavar="NAME",
+              help="Transistor of the cells, as nmos_3v3, for wires while writing.")  # fmt: skip
 @json_option
 def pulses(
     results: tuple[Path, ...],
@@ -60,6 +62,7 @@ def pulses(
     disturb: Path | None,
     half_pulses: float,
     temperature: str | None,
+    selector: str | None,
     as_json: bool,
 ) -> int:
     """Fit a behavioural device to pulse data.
@@ -68,6 +71,7 @@ def pulses(
     width. Reads of a row or of an array, disturb, programming and retention data among them give
     the laws that they tell of.
     """
+    from compact_models import load_model
     from cosim.calibration import calibrate as fit
     from cosim.quantities import read_quantity
 
@@ -75,7 +79,12 @@ def pulses(
     output = output or files[0].with_name("device.json")
     refuse_inputs(output, *files)
     kelvin = None if temperature is None else read_quantity(temperature, "K", name="temperature")
-    found = fit(*map(_load, files), half_pulses=half_pulses, temperature=kelvin)
+    found = fit(
+        *map(_load, files),
+        half_pulses=half_pulses,
+        temperature=kelvin,
+        selector=None if selector is None else load_model(selector),
+    )
     device, report = found.device, found.report
     output.parent.mkdir(parents=True, exist_ok=True)
     device.save(output)

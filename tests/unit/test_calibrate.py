@@ -432,6 +432,9 @@ def test_verb_reports_residuals_ranges_and_takes_several_files(tmp_path, capsys)
         assert part in text, part
     assert BehaviouralDevice.load(tmp_path / "device.json").rates_up is not None
     assert cli.run(["calibrate", str(chip), "--temperature", "25 V"]) == 2
+    # The file tells neither gates nor currents.
+    assert cli.run(["calibrate", str(chip), "--selector", "nmos_3v3"]) == 1
+    assert "pulses behind a selector" in capsys.readouterr().err
     chip.write_text(chip.read_text().replace("1.35", "oops", 1))
     assert cli.run(["calibrate", str(chip)]) == 2
     assert "'amplitude' in line" in capsys.readouterr().err
@@ -484,3 +487,24 @@ def test_simulated_data_say_their_temperature():
     for ambients, expected in ((300.0, (300.0, 300.0)), ([290.0, 310.0], (290.0, 310.0))):
         one = dataset(curved_train(0.05, SEQUENCE)).assign_attrs(temperature=ambients)
         assert PulseData.from_dataset(one).conditions["temperature"] == expected
+
+
+def test_currents_of_pulses_are_read_and_kept(tmp_path):
+    path = tmp_path / "chip.csv"
+    path.write_text(
+        "pulse, conductance [uS], amplitude [V], current [uA]\n"
+        "0, 20, 0, 4\n1, 22, 1.3, 150\n2, 21, -1.3, -140\n4, 23, 1.3, 155\n5, 24, 1.3, 160\n"
+    )
+    # The read before the first pulse and the step over the gap have none.
+    assert PulseData.from_csv(path).current.ravel() == pytest.approx([150e-6, 140e-6, 160e-6])
+    g = curved_train(0.05, SEQUENCE)
+    assert calibrate(dataset(g)).device.current_up is None
+    currents = 4.0 * 1.3 * g
+    volts = np.where(np.array(SEQUENCE) > 0, 1.3, -1.3)
+    known = dataset(
+        g,
+        pulse_current=(("pulse", "row", "col"), currents.reshape(-1, 1, 1)),
+        amplitude=("pulse", volts),
+    )
+    law = calibrate(known).device.current_up
+    assert law.over_ohm(np.array([0.3, 0.7]), np.array(1.3)) == pytest.approx([4.0, 4.0], rel=0.01)
