@@ -194,6 +194,21 @@ def test_floating_line_carries_nothing(reram, nmos):
     assert np.ptp(result["bit_line_voltage"][0, 1]) < 1e-5
 
 
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize("gate", [0.7, 0.9, 3.3])
+def test_a_floating_line_settles_behind_transistors_that_hardly_conduct(reram, nmos, layout, gate):
+    array = array_of(reram, nmos, (2, 3), layout=layout)
+    drives = bias.every_cell(array, 0.5, gate=gate) | {"sl2": None}
+    if layout is Layout.PARALLEL:
+        drives["bl2"] = Waveform.constant(1.1)
+    else:
+        drives |= {"bl0": Waveform.constant(1.1), "bl1": Waveform.constant(1.1)}
+    found = solve(array, drives=drives, probes=("source_line_voltage",))
+    # No current flows onto it, so it has the voltage of what it hangs on.
+    assert_allclose(found["source_line_voltage"][0, :, 2], 1.1, atol=1e-3)
+    assert not any("not settled" in w for w in found.provenance.warnings)
+
+
 def test_sweep_of_inputs_equals_single_reads(reram, nmos):
     array = array_of(reram, nmos)
     inputs = np.array([[0.2, 0.1, 0.0, 0.05], [0.0, 0.2, 0.2, 0.1]])

@@ -20,6 +20,9 @@ from cosim.simulators.native.steps import Convergence, newton_step
 
 Floats = NDArray[np.float64]
 
+# Step of a floating line's voltage from which on it is settled [V].
+_SETTLED = 1e-6
+
 
 @dataclass(eq=False, kw_only=True)
 class ArraySystem(ArrayState):
@@ -119,17 +122,27 @@ class ArraySystem(ArrayState):
                 next_step="Check the voltages against the device's limits, or take smaller steps",
             )
         krylov = direct = 0
+        floats = step == 0.0 and any(lines.size for lines in self.floating)
         for count in range(self.max_newton + 1):
+            done: Convergence | None = None
             if self.balanced(worst, large) and not self.unfinished:
-                return Convergence(
+                done = Convergence(
                     residual=worst / max(large, 1e10 * self.rounding(), 1e-300),
                     newton=count, krylov=krylov, evaluations=evaluations, direct=direct,
                 )  # fmt: skip
-            if count == self.max_newton:
+                if not floats or count == self.max_newton or self.open_voltage() <= _SETTLED:
+                    return done
+            elif count == self.max_newton:
                 break
-            du, dw, iterations = newton_step(
-                self, min(1e-4, max(1e-9, 1e-3 * worst / max(large, 1e-300)))
-            )
+            try:
+                du, dw, iterations = newton_step(
+                    self, min(1e-4, max(1e-9, 1e-3 * worst / max(large, 1e-300)))
+                )
+            except NotConverged:
+                # Currents balance already: that a floating line cannot settle is no failure.
+                if done is not None:
+                    return done
+                raise
             krylov += max(iterations, 0)
             direct += iterations < 0
             base_u, base_w = self.u.copy(), self.w.copy()

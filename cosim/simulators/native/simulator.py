@@ -26,14 +26,16 @@ __all__ = ["NativeSimulator", "ParameterChange"]
 _LARGEST_GRAPH = 16 * 16
 _CHECKED: set[tuple[Any, ...]] = set()
 _MOST_CHECKED = 1000
+# Step of a floating line's voltage from which on a run says so [V].
+_UNSETTLED = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class NativeSimulator(NativeSettings):
     """Solves arrays of compact models: the same equations as ngspice, in a fraction of the time.
 
-    Of a floating line behind transistors that hardly conduct, `tolerance` leaves the voltage
-    open: a current that small does not decide it.
+    In a transient, `tolerance` leaves the voltage of a floating line open where it hangs on
+    transistors that hardly conduct: a current that small does not decide it.
 
     Parameters
     ----------
@@ -146,15 +148,21 @@ class NativeSimulator(NativeSettings):
         recorder = Recorder(testbench, system)
         analysis = testbench.analysis
         points = analysis.points if isinstance(analysis, DcSweep) else np.array([0.0])
-        direct = 0
+        direct, unsettled = 0, 0.0
         for s in points:
             bit, source, gate = stimuli.at(float(s))
             done = system.solve(bit=bit, source=source, gate=gate, held=held)
             direct += done.direct
+            unsettled = max(unsettled, system.open_voltage())
             recorder.add(float(s), system, (bit, source, gate), held, done.residual)
             self.check_deadline(start)
         axis, data = recorder.arrays()
         notes = [f"{direct} array steps used the sparse direct solver"] if direct else []
+        if unsettled > _UNSETTLED:
+            notes.append(
+                f"the voltage of a line that floats is not settled, by {unsettled:.2g} V or more: "
+                "next to nothing flows onto it"
+            )
         return axis, data, notes
 
 

@@ -85,6 +85,9 @@ class ArrayState:
         self.extra = np.zeros((self.rows, self.cols, 9 if charges else 0))
         self.weights = np.ones(n)
         self.weights[nodes : n - states] = 1000.0
+        self.floating = tuple(
+            np.flatnonzero(family.start + family.end == 0.0) for family in (self.bit, self.source)
+        )
         # What all nodes of a line share of their deviation, apart from u and w.
         self.bit_offset, self.source_offset = np.zeros(self.bit.start.size), np.zeros(self.cols)
         self.bit_delivered = np.zeros((self.bit.start.size, 2))
@@ -169,6 +172,23 @@ class ArrayState:
         for own, old in zip(self._solution(), saved, strict=True):
             own[:] = old
         self.warm = True
+
+    def open_voltage(self) -> float:
+        """By how much a next Newton step would move the lines that float, at most [V].
+
+        Behind transistors that are nearly off, a current far below the tolerance of the balance
+        still moves them.
+        """
+        inner, worst = slice(0, self.cols), 0.0
+        for lines, axis, force, slope, load in (
+            (self.floating[0], 0 if self.parallel else 1, self.f_row, self.g1, self.load_row),
+            (self.floating[1], 0, self.f_col, self.g2, self.load_col),
+        ):
+            if lines.size:
+                into = np.abs(force[:, inner].sum(axis=axis)[lines])
+                answer = (slope[:, inner] + load[:, inner]).sum(axis=axis)[lines]
+                worst = max(worst, float(np.max(into / np.maximum(answer, 1e-300))))
+        return worst
 
     def rounding(self) -> float:
         """Imbalance that is rounding [A]."""
