@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from cosim.published import Figure, published
 
 if TYPE_CHECKING:
     import xarray as xr
+
+PUBLISHED_CELL = ("cmo_hfox", "nmos_3v3")
+"""Parameters of the devices that the published figures and the reasons of misses belong to."""
 
 
 def over_devices(
@@ -67,6 +71,24 @@ def spread_over(values: Any) -> float:
     given = np.asarray(values, dtype=float).ravel()
     good = given[np.isfinite(given)]
     return float(good.std(ddof=1)) if good.size > 1 and np.ptp(good) > 0 else math.nan
+
+
+def of_published_device(dataset: xr.Dataset) -> bool:
+    """Whether the published figures are of the memory device of a dataset."""
+    return bool(dataset.attrs.get("reram", PUBLISHED_CELL[0]) == PUBLISHED_CELL[0])
+
+
+def beside_published(figures: Sequence[Figure], dataset: xr.Dataset) -> list[Figure]:
+    """Published figures stand beside those of the same device only.
+
+    Their reasons for a miss speak of the usual transistor, and stand beside that one only.
+    """
+    if not of_published_device(dataset):
+        return [alone(f) for f in figures]
+    if dataset.attrs.get("selector", PUBLISHED_CELL[1]) == PUBLISHED_CELL[1]:
+        return list(figures)
+    return [f if f.published is None else replace(f, published=replace(f.published, reason=""))
+            for f in figures]  # fmt: skip
 
 
 def alone(figure: Figure) -> Figure:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim import plot
-from cosim.device_figures import alone, array_size, failed_cells, made_with, over_devices
+from cosim.device_figures import (
+    alone,
+    array_size,
+    beside_published,
+    failed_cells,
+    made_with,
+    of_published_device,
+    over_devices,
+)
 from cosim.published import Figure, published
 from cosim.report import Plot, Section
 
@@ -32,7 +40,7 @@ def pulse_update(dataset: xr.Dataset) -> Section:
     from cosim.errors import CalibrationError
 
     conductance, polarity = dataset["conductance"].values, dataset["polarity"].values
-    comparable = _published_pulses(dataset)
+    comparable = _published_pulses(dataset) and of_published_device(dataset)
     figures: list[Figure] = []
     text = ""
     try:
@@ -40,9 +48,12 @@ def pulse_update(dataset: xr.Dataset) -> Section:
     except CalibrationError as error:
         text = f" No figures of merit: {error}"
     else:
-        figures = pulse_figures(
-            fit.report.per_device, comparable=comparable, longest=_longest_train(polarity)
-        )
+        figures = pulse_figures(fit.report.per_device)
+        if comparable:
+            longest = _longest_train(polarity)
+            figures = [_cut_short(f, longest) for f in beside_published(figures, dataset)]
+        else:
+            figures = [alone(f) for f in figures]
     return Section(
         title="Pulse update",
         text=f"{polarity.size} pulses on each of {array_size(dataset)} cells, "
@@ -88,19 +99,8 @@ def _published_pulses(dataset: xr.Dataset) -> bool:
     )
 
 
-def pulse_figures(per_device: Mapping[str, Any], *, comparable: bool, longest: int) -> list[Figure]:
-    """Figures of merit of a pulse sequence, from those of every device.
-
-    Parameters
-    ----------
-    per_device : mapping of str to array
-        Of the report of a calibration.
-    comparable : bool
-        Whether the published figures stand beside.
-    longest : int
-        Pulses of the longest train; a miss of what hangs on the ends of the window is no
-        finding about the device where the published train was longer.
-    """
+def pulse_figures(per_device: Mapping[str, Any]) -> list[Figure]:
+    """Figures of merit of a pulse sequence, from those of every device of a calibration."""
     found = [
         over_devices("conductance_max", "upper end of the window", per_device["conductance_max"],
                      "S", beside="open_loop_maximum"),
@@ -115,15 +115,12 @@ def pulse_figures(per_device: Mapping[str, Any], *, comparable: bool, longest: i
                      beside="nsr"),
     ]  # fmt: skip
     # Without an alternating sequence there is nothing at the symmetry point to compare.
-    found = [f for f in found if math.isfinite(f.value)]
-    if not comparable:
-        return [alone(f) for f in found]
-    return [_cut_short(f, longest) if longest < PUBLISHED_TRAIN else f for f in found]
+    return [f for f in found if math.isfinite(f.value)]
 
 
 def _cut_short(figure: Figure, longest: int) -> Figure:
-    """The figure with the shorter train as the first reason of a miss."""
-    if figure.published is None or figure.key not in _OF_THE_ENDS:
+    """The figure, with a train shorter than the published one as the first reason of a miss."""
+    if longest >= PUBLISHED_TRAIN or figure.published is None or figure.key not in _OF_THE_ENDS:
         return figure
     reason = (
         f"published after trains of {PUBLISHED_TRAIN} pulses, the longest here has {longest}: the "

@@ -12,6 +12,7 @@ from cosim import plot
 from cosim.device_figures import (
     alone,
     array_size,
+    beside_published,
     failed_cells,
     made_with,
     over_devices,
@@ -46,15 +47,15 @@ def forming(dataset: xr.Dataset) -> Section:
                      dataset["reram_forming_voltage"], "V", beside="forming_voltage_reram"),
         Figure(key="reram_forming_sigma", name="its standard deviation over the devices",
                value=spread_over(dataset["reram_forming_voltage"]), unit="V",
-               published=published("forming_sigma") if formed.size >= 16 else None),
+               published=published("forming_sigma") if formed.size >= 16 else None,
+               note=f"{formed.size} devices tell it to {1 / math.sqrt(2 * formed.size):.0%}"),
         Figure(key="forming_yield", name="cells formed", value=100 * float(formed.mean()),
                unit="%", low=100.0 if comparable else -math.inf,
                note="published yield: 100 % of 32"),
     ]  # fmt: skip
-    if not comparable:
-        figures = [alone(f) for f in figures]
+    figures = beside_published(figures, dataset) if comparable else [alone(f) for f in figures]
     figures = [f for f in figures if f.key != "reram_forming_sigma" or math.isfinite(f.value)]
-    beside = published("forming_voltage") if comparable else None
+    beside = figures[0].published
     return Section(
         title="Forming",
         text=f"{array_size(dataset)} pristine cells, {dataset.attrs.get('mode')} up to "
@@ -98,7 +99,7 @@ def cycling(dataset: xr.Dataset) -> Section:
     loops = np.moveaxis(current, 0, 1).reshape(voltage.size, -1)
     # The first loop starts in the state that forming left, deeper than cycling reaches again.
     last = dataset.isel(cycle=-1)
-    figures = (
+    found = (
         over_devices("lrs", "LRS conductance, last loop", last["lrs"], "S"),
         over_devices("hrs", "HRS conductance, last loop", last["hrs"], "S"),
         over_devices(
@@ -109,12 +110,13 @@ def cycling(dataset: xr.Dataset) -> Section:
             beside="cycling_ratio",
         ),
     )
+    figures = beside_published(found, dataset)
     return Section(
         title="Cycling",
         text=f"{dataset.sizes['cycle']} loops of {array_size(dataset)} cells, "
         f"{voltage.min():.3g} to {voltage.max():.3g} V at "
         f"{float(dataset.attrs.get('rate', math.nan)):g} V/s, in {made_with(dataset)}.",
-        figures=figures,
+        figures=tuple(figures),
         plots=(
             Plot(
                 name="cycling_loops",
@@ -123,7 +125,7 @@ def cycling(dataset: xr.Dataset) -> Section:
             ),
             *_sorted(
                 "cycling_ratio", last["ratio"].values, "",
-                "HRS/LRS resistance ratio, last loop", "Window", published("cycling_ratio"),
+                "HRS/LRS resistance ratio, last loop", "Window", figures[-1].published,
             ),
         ),
         provenance=dict(dataset.attrs),

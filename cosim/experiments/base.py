@@ -85,6 +85,8 @@ def provenance(
         "simulator": simulator.name,
         "simulator_version": records[0].version if records else "",
         "devices": ", ".join(sorted({r.devices for r in records if r.devices})),
+        "reram": _named(array.cell.reram),
+        "selector": _named(array.cell.selector),
         "parameter_fingerprint": array.fingerprint,
         "netlist_sha256": hashes[0] if len(hashes) == 1 else _join_hashes(hashes),
         "netlists": len(hashes),
@@ -94,6 +96,12 @@ def provenance(
         "citations": "; ".join(dict.fromkeys(c for c in citations if c)),
         **ambient(array),
     }
+
+
+def _named(device: Any) -> str:
+    """Name of a device's parameters, or of the device where they have none."""
+    own = getattr(getattr(device, "parameters", None), "name", "")
+    return own or str(getattr(device, "name", "none"))
 
 
 def ambient(array: Array) -> dict[str, float | list[float]]:

@@ -176,3 +176,13 @@ def test_bounds_are_said_as_such() -> None:
     assert str(replace(row, value=3.4, low=-math.inf, high=3.4)) == "at most 3.40 V"
     assert str(replace(row, value=3.4, low=-math.inf, high=3.5)) == "3.40 V (at most 3.50 V)"
     assert str(replace(row, value=3.3, low=3.3, high=math.inf)) == "at least 3.30 V"
+
+
+def test_another_device_has_nothing_published_beside_it_and_another_transistor_no_reason() -> None:
+    dataset = _pulses(400)
+    dataset.attrs["reram"] = "cmo_hfox_350nm"
+    assert all(f.published is None for f in describe(dataset).figures)
+    dataset.attrs |= {"reram": "cmo_hfox", "selector": "nmos_3v3_falcone2025"}
+    figures = {f.key: f for f in describe(dataset).figures}
+    assert figures["conductance_max"].verdict == "miss"
+    assert figures["conductance_max"].reason == ""
