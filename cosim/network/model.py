@@ -50,7 +50,6 @@ class Network:
     def __init__(self, layers: Sequence[Layer], *, seed: int = 0, name: str = "network") -> None:
         self.layers, self.seed, self.name = list(layers), seed, name
         self.history = History()
-        self.done = 0  # samples of the running epoch
 
     def scores(self, x: Matrix, batch: int = 500) -> Matrix:
         """Outputs of the last layer for inputs of shape (n, ...)."""
