@@ -29,7 +29,7 @@ def _imports(path: Path) -> Iterator[tuple[str, str]]:
     for_types = {
         id(inside)
         for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
         for inside in ast.walk(block)
     }
     for node in ast.walk(tree):
