@@ -67,7 +67,8 @@ def programming_sigma(
             thing="programming noise is not known for this acceptance range",
             value=acceptance_range,
             limit=f"{tight:g} to {loose:g}, as a fraction of the target",
-            next_step="Give 0.002 for 0.2 % or 0.02 for 2 %, or measure and replace the law",
+            next_step=f"Give a fraction (0.002 is 0.2 %) from {tight:g} to {loose:g}, "
+            "or calibrate with data of closed-loop programming at this range",
         )
     g = np.asarray(conductance, dtype=np.float64)
     at_tight = p["programming_slope_tight"] * g + p["programming_offset_tight"]
