@@ -24,6 +24,7 @@ from cosim.behavioural.fit_report import (
 )
 from cosim.behavioural.fitting import fit_steps
 from cosim.behavioural.further import Further
+from cosim.behavioural.plausible import check_polarity, unit_note
 from cosim.behavioural.pulse_data import PulseData
 from cosim.behavioural.pulse_laws import (
     FEWEST_STEPS,
@@ -86,7 +87,7 @@ def calibrate(
     Raises
     ------
     CalibrationError
-        Too few steps, not finite, or no window.
+        Too few steps, not finite, no window, or both polarities the wrong way round.
     """
     pulses, further = Further.sorted_from(data)
     found = _fit_pulses(PulseData.joined(pulses), half_select, selector)
@@ -96,10 +97,11 @@ def calibrate(
 
 
 def _fit_pulses(data: PulseData, half_select: float | None, selector: Any) -> CalibrationResult:
-    notes: list[str] = []
+    notes = unit_note(data)
     low, high = windows(data, notes)
     u = (data.before - low) / (high - low)
     step = (data.after - data.before) / (high - low)
+    check_polarity(data, step)
     laws = {sign: law_of_pulses(data, sign, u, step, notes) for sign in (1, -1)}
     main = {sign: data.main_group(sign) for sign in (1, -1)}
     responses: dict[int, PulseResponse] = {}

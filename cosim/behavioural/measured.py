@@ -291,7 +291,15 @@ def _read_header(header: list[str], path: Path, number: int) -> dict[str, tuple[
             ) from error
     for name in ("pulse", "conductance"):
         if name not in out:
-            raise DataError(thing=f"column {name!r} of {path}", limit="required")
+            raise DataError(
+                thing=f"column {name!r} of {path}",
+                limit="required",
+                next_step="Add it; the columns are: " + ", ".join(COLUMNS),
+            )
     if "polarity" not in out and "amplitude" not in out:
-        raise DataError(thing=f"columns of {path}", limit="polarity or amplitude is required")
+        raise DataError(
+            thing=f"columns of {path}",
+            limit="polarity or amplitude is required",
+            next_step="Add 'polarity' (+1 raises, -1 lowers the conductance) or 'amplitude [V]'.",
+        )
     return out

@@ -466,7 +466,15 @@ def test_data_that_cannot_support_a_fit_is_refused():
         calibrate(dataset(np.where(np.arange(len(g)) == 7, np.nan, g)))
     with pytest.raises(CalibrationError, match="conductance"):
         calibrate(dataset(g).drop_vars("conductance"))
+    with pytest.raises(CalibrationError, match="lowers the conductance"):
+        calibrate(dataset(g, -SEQUENCE))
     assert DeviceSpread() == calibrate(dataset(g)).device.spread
+
+
+def test_conductances_in_the_wrong_unit_are_noted():
+    g = curved_train(0.05, SEQUENCE)
+    assert "check the unit" in " ".join(calibrate(dataset(1e-6 * g)).report.warnings)
+    assert "check the unit" not in " ".join(calibrate(dataset(g)).report.warnings)
 
 
 def test_simulated_data_say_their_temperature():
