@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cosim.content import code_fingerprint, content_hash
+from cosim.experiments.job_parts import DatasetJob
+from cosim.experiments.resume import FinishedSteps
+from cosim.published import Figure
+from cosim.report import Plot, Section
+
 if TYPE_CHECKING:
-    from cosim.pipeline import JobResult
+    import xarray as xr
+
+    from cosim.config import StudyFile
+    from cosim.outcome import JobResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class CircuitTraining:
+class CircuitTraining(DatasetJob):
     """Train on the array rung, and follow its pulses with the other rungs.
 
     Parameters
@@ -55,23 +67,47 @@ class CircuitTraining:
     evaluate_every: int = 10
     test_samples: int = 100
 
-    def run(
-        self, *, folder: Path, study: Any, fresh: bool = False, progress: bool = True
-    ) -> JobResult:
-        """Leave ``circuit.nc`` and its picture."""
-        import dataclasses
+    def steps(self, seed: int, progress: bool) -> Mapping[str, Callable[[], xr.Dataset]]:
+        """The study, as one dataset."""
+        return {"circuit": partial(self._study, seed, progress)}
 
-        from cosim.network.circuit_report import LEARNERS, plot, table
+    def _study(self, seed: int, progress: bool, **keep: Any) -> xr.Dataset:
         from cosim.network.circuit_study import run_circuit_study
-        from cosim.pipeline import JobResult
-        from cosim.published import Figure
-        from cosim.report import Plot, Section
 
-        settings = dataclasses.asdict(self) | {"seed": study.seed}
-        dataset = run_circuit_study(settings, progress=progress)
-        dataset.to_netcdf(folder / "circuit.nc", engine="h5netcdf")
+        settings = dataclasses.asdict(self) | {"seed": seed}
+        return run_circuit_study(settings, progress=progress, **keep)
+
+    def compute(
+        self,
+        *,
+        seed: int = 1,
+        folder: Path | None = None,
+        fresh: bool = False,
+        progress: bool = False,
+    ) -> dict[str, xr.Dataset]:
+        """As every job of datasets; every update is kept until the last is done."""
+        key = content_hash((code_fingerprint(), self, seed))
+        made = FinishedSteps(folder=folder, key=key, fresh=fresh, progress=progress)
+        made.get("circuit", partial(self._study, seed, progress, keep=made.part))
+        made.close()
+        return made.done
+
+    def run(
+        self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True
+    ) -> JobResult:
+        """As every job of datasets; the steps are printed as a table too."""
+        from cosim.network.circuit_report import table
+
+        result = super().run(folder=folder, study=study, fresh=fresh, progress=progress)
         if progress:
-            print(table(dataset))
+            print(table(result.datasets["circuit"]))
+        return result
+
+    def section(self, data: Mapping[str, xr.Dataset]) -> Section:
+        """Drift and accuracy, with the bounds stated for the rungs."""
+        from cosim.network.circuit_report import LEARNERS, plot
+
+        dataset = data["circuit"]
         last = dataset.isel(step=-1)
         end = dict(zip(LEARNERS, dataset["accuracy"].values[-1], strict=True))
         rms = float(last.drift_rms.sel(rung="behaviour"))
@@ -99,7 +135,7 @@ class CircuitTraining:
                 )  # fmt: skip
         # Figures that miss what is required are said to by the page itself.
         problems = tuple(filter(None, [str(dataset.attrs["warnings"])]))
-        section = Section(
+        return Section(
             title="Training with the circuit in the loop",
             text="Every product and every update is solved on the array rung; the same pulses "
             "go to the other rungs.",
@@ -111,4 +147,3 @@ class CircuitTraining:
             provenance={str(k): v for k, v in dataset.attrs.items()},
             problems=problems,
         )  # fmt: skip
-        return JobResult(sections=(section,), datasets={"circuit": dataset}, problems=problems)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from cosim.network.circuit_report import plot, table
 from cosim.network.circuit_study import run_circuit_study
@@ -21,6 +22,34 @@ def test_behaviour_follows_the_array_rung_within_two_percent_of_the_window():
     assert same == pytest.approx(array, abs=0.05)
     assert "behaviour rms" in table(found)
     assert plot(found) is not None
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_goes_on_bit_for_bit():
+    short = SMALL | {"samples": 30, "rate": 2.0}
+    kept: dict[str, dict[str, np.ndarray]] = {}
+
+    def stopped(name, make):
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        kept[name] = {k: np.copy(v) for k, v in make().items()}
+        return kept[name]
+
+    with pytest.raises(KeyboardInterrupt):
+        run_circuit_study(short, progress=False, keep=stopped)
+    assert list(kept) == ["step 1", "step 2"]
+    made = []
+
+    def going_on(name, make):
+        if name not in kept:
+            made.append(name)
+        return kept.get(name) or make()
+
+    resumed = run_circuit_study(short, progress=False, keep=going_on)
+    whole = run_circuit_study(short, progress=False)
+    assert made == ["step 3"]
+    assert int(whole.pulses.sum()) > 0
+    xr.testing.assert_identical(resumed.drop_attrs(deep=False), whole.drop_attrs(deep=False))
 
 
 @pytest.mark.ngspice
