@@ -84,6 +84,13 @@ def calibrate(
     selector : compact model, optional
         The cells' transistor, from which follows what a drop on the lines takes from its gate.
 
+    Notes
+    -----
+    The conductance is the device's only state. Near the maximum of G(C) of the published
+    equations (93.8 uS, reached by four or more pulses of 1.6 V and 10 us in a row) it no longer
+    tells the vacancy density: the first RESETs after that are wrong by up to 5 % of the window,
+    and most of them are not flagged.
+
     Raises
     ------
     CalibrationError
