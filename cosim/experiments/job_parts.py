@@ -50,10 +50,14 @@ class DatasetJob(ABC):
             fresh=fresh,
             progress=progress,
         )
-        for name, make in self.steps(seed, progress).items():
-            steps.get(name, make)
+        self.make(steps, seed, progress)
         steps.close()
         return steps.done
+
+    def make(self, finished: FinishedSteps, seed: int, progress: bool) -> None:
+        """Make the steps that are not finished yet."""
+        for name, make in self.steps(seed, progress).items():
+            finished.get(name, make)
 
     def run(
         self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True

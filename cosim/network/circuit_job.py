@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.content import code_fingerprint, content_hash
 from cosim.experiments.job_parts import DatasetJob
-from cosim.experiments.resume import FinishedSteps
 from cosim.published import Figure
 from cosim.report import Plot, Section
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from cosim.config import StudyFile
+    from cosim.experiments.resume import FinishedSteps
     from cosim.outcome import JobResult
 
 
@@ -77,20 +76,9 @@ class CircuitTraining(DatasetJob):
         settings = dataclasses.asdict(self) | {"seed": seed}
         return run_circuit_study(settings, progress=progress, **keep)
 
-    def compute(
-        self,
-        *,
-        seed: int = 1,
-        folder: Path | None = None,
-        fresh: bool = False,
-        progress: bool = False,
-    ) -> dict[str, xr.Dataset]:
-        """As every job of datasets; every update is kept until the last is done."""
-        key = content_hash((code_fingerprint(), self, seed))
-        made = FinishedSteps(folder=folder, key=key, fresh=fresh, progress=progress)
-        made.get("circuit", partial(self._study, seed, progress, keep=made.part))
-        made.close()
-        return made.done
+    def make(self, finished: FinishedSteps, seed: int, progress: bool) -> None:
+        """Make the study; every update is kept until the last is done."""
+        finished.get("circuit", partial(self._study, seed, progress, keep=finished.part))
 
     def run(
         self, *, folder: Path, study: StudyFile, fresh: bool = False, progress: bool = True
