@@ -62,6 +62,16 @@ def test_temperature_is_heat_times_resistance():
     np.testing.assert_allclose(reram.temperature(voltage=voltage, vacancies=density), expected)
 
 
+def test_where_two_densities_read_alike_the_lower_one_is_found():
+    device = load_model("cmo_hfox")
+    density = np.array([4.2e25, 4.4e25, 4.63e25])
+    read = device.conductance(vacancies=density, read_voltage=0.2)
+    # The conductance falls from 4.7e25 on and rises once more: these stand for two densities.
+    assert device.conductance(vacancies=5.2e25, read_voltage=0.2) < read[1]
+    assert device.conductance(vacancies=6e25, read_voltage=0.2) > read.max()
+    assert device.vacancies_at(conductance=read) == pytest.approx(density, rel=1e-9)
+
+
 def test_conductance_and_density_are_inverse():
     reram = load_model("cmo_hfox")
     targets = np.linspace(10e-6, 88e-6, 7)
